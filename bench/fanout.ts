@@ -14,25 +14,13 @@ import { until } from '../test/support/until.ts';
 import { BareLinks, type BareRound } from './support/bare-ws.ts';
 import { emit, mean, median, percentile, rounded, say } from './support/figures.ts';
 import { countLinked, SimulatedFleet } from './support/fleet.ts';
-import { cpuMicroseconds, openFilesMax, residentKiB } from './support/process-cost.ts';
-import { createRun } from './support/requests.ts';
+import { openFilesMax, residentKiB } from './support/process-cost.ts';
+import { cpuByRole, measureRun, type CpuByRole, type Measured } from './support/fanout-run.ts';
 
 const CURVE = [100, 1_000, 10_000, 50_000];
 const LINK_TIMEOUT_MS = 600_000;
-const RUN_TIMEOUT_MS = 300_000;
-const POLL_MS = 5;
 /** Descriptors that a process wants besides its agents'. */
 const SPARE_FILES = 1_000;
-
-interface CpuByRole {
-  readonly server: number;
-  readonly worker: number;
-  readonly postgres: number;
-}
-interface Measured {
-  readonly totalS: number;
-  readonly hostMs: readonly number[];
-}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -155,42 +143,6 @@ async function measureRuns(
   } finally {
     await database.end();
   }
-}
-
-function cpuByRole(cluster: Cluster): CpuByRole {
-  return {
-    server: cpuMicroseconds(cluster.servers.map((one) => one.pid)),
-    worker: cpuMicroseconds(cluster.workers.map((one) => one.pid)),
-    postgres: cpuMicroseconds([cluster.postgres.pid!]),
-  };
-}
-
-/** From the request leaving to the run's row being terminal for another connection, i.e. everything committed. */
-async function measureRun(cluster: Cluster, fleet: SimulatedFleet, database: pg.Client): Promise<Measured> {
-  await fleet.executedAtMs();
-  const beganMs = systemClock.monotonicMs();
-  const beganAtMs = systemClock.nowMs();
-  const runId = await createRun(cluster, { targets: 'all', command: ['true'] });
-  const row = await runEnd(database, runId);
-  const totalS = (systemClock.monotonicMs() - beganMs) / 1_000;
-  if (row.state !== 'succeeded' || row.counts.succeeded !== fleet.size)
-    throw new Error(`the run ended as ${row.state}: ${JSON.stringify(row.counts)}`);
-  await until('every agent to know', async () => (await fleet.progress()).unacknowledged === 0, RUN_TIMEOUT_MS);
-  return { totalS, hostMs: (await fleet.executedAtMs()).map((atMs) => atMs - beganAtMs) };
-}
-
-async function runEnd(database: pg.Client, runId: string): Promise<{ state: string; counts: Record<string, number> }> {
-  const deadlineMs = systemClock.monotonicMs() + RUN_TIMEOUT_MS;
-  while (systemClock.monotonicMs() < deadlineMs) {
-    const { rows } = await database.query<{ state: string; counts: Record<string, number> }>({
-      name: 'run',
-      text: 'SELECT state, counts FROM run WHERE id = $1 AND finished_at_ms IS NOT NULL',
-      values: [runId],
-    });
-    if (rows[0]) return rows[0];
-    await pause(systemClock, POLL_MS);
-  }
-  throw new Error(`run ${runId} did not end within ${RUN_TIMEOUT_MS} ms`);
 }
 
 /**

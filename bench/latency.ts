@@ -12,11 +12,14 @@ import { Cluster } from '../test/support/cluster.ts';
 import { until } from '../test/support/until.ts';
 import { emit, percentile, rounded } from './support/figures.ts';
 import { LatencyFloor, type FloorSample } from './support/latency-floor.ts';
-import { createRun, firstEvent } from './support/requests.ts';
+import { createRun, firstEvent, standBy } from './support/requests.ts';
 
 const WARM_UP = 20;
-/** Idle between samples: the figure is that of a person who starts something, not of a loop. */
-const IDLE_MS = 60;
+/**
+ * Idle between samples: the figure is that of a person who starts something, not of a loop. Long enough for what follows a run, so that
+ * its agent gets ready for the next beside neither the sample nor its floor.
+ */
+const IDLE_MS = 400;
 
 interface Sample {
   readonly totalMs: number;
@@ -89,6 +92,8 @@ async function main(): Promise<void> {
 }
 
 async function measure(cluster: Cluster, database: pg.Client): Promise<Sample> {
+  // As the floor's request does, this one goes over a connection that stands.
+  await standBy(cluster);
   const [beganMs, beganAtMs] = [systemClock.monotonicMs(), systemClock.nowMs()];
   const runId = await createRun(cluster, { targets: 'host-1', command: ['echo', 'hello'] }, true);
   const answeredMs = systemClock.monotonicMs() - beganMs;

@@ -5,6 +5,7 @@
  *
  *   npm run bench:runs -- [--runs 5000] [--agents 200] [--slices 5]
  */
+import { oneTask } from '../src/domain/run/new-task.ts';
 import { hostSubject } from '../src/domain/run/subject.ts';
 import { parseArgs } from 'node:util';
 import { Logger, run as graphileRun } from 'graphile-worker';
@@ -178,8 +179,7 @@ function createdBeside(store: Store, host: { readonly id: string; readonly name:
       reason: '',
       createdBy: actor,
       targetExpression: host.name,
-      spec: plainSpec(),
-      targets: [hostSubject(host.id as never, host.name)],
+      ...oneTask(plainSpec(), [hostSubject(host.id as never, host.name)]),
     },
     { actor, action: 'job.run.create', target: `run/${id}`, detail: {} },
   );

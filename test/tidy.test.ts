@@ -15,6 +15,7 @@ const LONG_FILES: ReadonlyMap<string, number> = new Map([['test/integration/host
 /** State of a whole program after all, and why. */
 const PROGRAM_STATE: ReadonlyMap<string, string> = new Map([
   ['src/cli/servers/session.ts chosen', 'a command is a process of its own'],
+  ['src/cli/exit.ts heard', 'the same'],
   ['src/store/postgres/lease/lease-keeper-thread.ts client', 'the module is a thread, started once for each server'],
   ['src/store/postgres/lease/lease-keeper-thread.ts mainAnsweredAt', 'the same'],
   ['src/store/postgres/lease/lease-keeper-thread.ts isAsked', 'the same'],

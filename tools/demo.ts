@@ -1,9 +1,9 @@
 /**
  * `npm run demo`: everything on a throw-away folder, 8 agents as 8 hosts, a real script on all of them, and how to go
- * on.
+ * on. `-- --example NAME` runs a job of `examples/` in its place, `-- --once` ends when that is over.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,19 @@ import { Waiting } from '../src/base/node-waiting.ts';
 
 const drover = fileURLToPath(new URL('../drover', import.meta.url));
 const once = process.argv.includes('--once');
+
+/** What is run of each job in `examples/`, one after the other. */
+const EXAMPLES = {
+  'push-restart-verify': [{ say: 'Bringing v1.4 to all hosts …', params: ['version=v1.4'], ends: 0 }],
+  'rolling-restart': [
+    { say: 'Rolling v1.4 out …', params: ['version=v1.4'], ends: 0 },
+    {
+      say: 'Rolling v1.5 out, which local-3 does not like: it is to be rolled back, and ends as failed …',
+      params: ['version=v1.5', 'break_on=local-3'],
+      ends: 1,
+    },
+  ],
+} as const satisfies Record<string, readonly ExampleRun[]>;
 
 const SCRIPT = `#!/bin/sh
 # A real script: looks at its host, uses what it was given, and one host is different.
@@ -25,6 +38,15 @@ esac
 sleep 0.$(( $(printf %s "$DROVER_HOST" | tail -c 1) ))
 `;
 
+interface ExampleRun {
+  readonly say: string;
+  readonly params: readonly string[];
+  /** The exit code that it is to end with. */
+  readonly ends: number;
+}
+type ExampleName = keyof typeof EXAMPLES;
+
+const example = exampleOf(process.argv);
 let stopping = false;
 let up: ChildProcess | undefined;
 let run: ChildProcess | undefined;
@@ -52,14 +74,8 @@ up.once('exit', (code) => void (stopping || stop(code ?? 1)));
 
 const ready = await firstLine(up);
 waiting.end();
-const env = { ...process.env, DROVER_URL: ready.url, DROVER_TOKEN: ready.token };
-process.stderr.write('Running check.sh on all hosts …\n');
-run = spawn(
-  drover,
-  ['run', '-t', 'all', '--script', script, '--env', `PATH=${process.env.PATH ?? ''}`, '--name', 'demo'],
-  { stdio: 'inherit', env },
-);
-const code = await new Promise<number>((resolve) => run!.once('exit', (status) => resolve(status ?? 1)));
+const env = { ...process.env, DROVER_URL: ready.url, DROVER_TOKEN: ready.token, DROVER_CA: ready.ca };
+const code = example === undefined ? await runScript() : await runExample(example);
 isShown = true;
 if (once) await stop(code);
 else if (!stopping)
@@ -68,6 +84,7 @@ Drover is running at ${ready.url}
 
   export DROVER_URL=${ready.url}
   export DROVER_TOKEN=${ready.token}
+  export DROVER_CA=${ready.ca}
 
 Go on in another terminal:
   ./drover hosts list
@@ -78,10 +95,48 @@ Go on in another terminal:
 Ctrl-C stops it and removes everything.
 `);
 
-function firstLine(child: ChildProcess): Promise<{ url: string; token: string }> {
+async function runScript(): Promise<number> {
+  process.stderr.write('Running check.sh on all hosts …\n');
+  return shown(['run', '-t', 'all', '--script', script, '--env', `PATH=${process.env.PATH ?? ''}`, '--name', 'demo']);
+}
+
+/** @returns 0 where each of its runs has ended as it is to. */
+async function runExample(name: ExampleName): Promise<number> {
+  const file = fileURLToPath(new URL(`../examples/${name}.yaml`, import.meta.url));
+  // Hosts here are agents of one machine: each has its folder in this one, whoever it runs as.
+  const hosts = join(folder, 'hosts');
+  mkdirSync(hosts);
+  chmodSync(hosts, 0o1777);
+  const applied = await shown(['job', 'apply', file, '--publish', '--reason', 'demo']);
+  if (applied !== 0) return applied;
+  for (const { say, params, ends } of EXAMPLES[name]) {
+    if (stopping) return 130;
+    process.stderr.write(`\n${say}\n`);
+    const all = ['where=all', `folder=${hosts}`, ...params].flatMap((param) => ['--param', param]);
+    const code = await shown(['job', 'run', name, '--yes', ...all]);
+    if (code !== ends) return code === 0 ? 1 : code;
+  }
+  return 0;
+}
+
+function shown(args: readonly string[]): Promise<number> {
+  run = spawn(drover, args, { stdio: 'inherit', env });
+  return new Promise((resolve) => run!.once('exit', (status) => resolve(status ?? 1)));
+}
+
+function exampleOf(argv: readonly string[]): ExampleName | undefined {
+  const at = argv.indexOf('--example');
+  if (at < 0) return undefined;
+  const name = argv[at + 1] ?? '';
+  if (Object.hasOwn(EXAMPLES, name)) return name as ExampleName;
+  process.stderr.write(`--example wants one of ${Object.keys(EXAMPLES).join(', ')}.\n`);
+  process.exit(2);
+}
+
+function firstLine(child: ChildProcess): Promise<{ url: string; token: string; ca: string }> {
   return new Promise((resolve) =>
     createInterface({ input: child.stdout! }).once('line', (line) =>
-      resolve(JSON.parse(line) as { url: string; token: string }),
+      resolve(JSON.parse(line) as { url: string; token: string; ca: string }),
     ),
   );
 }

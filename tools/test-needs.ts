@@ -13,6 +13,7 @@ export const TEST_PROGRAMS = {
   bash: 'bash',
   busybox: 'busybox',
   csh: 'csh',
+  curl: 'curl',
   dash: 'dash',
   dropbear: 'dropbear-bin',
   faketime: 'faketime',

@@ -6,23 +6,33 @@ export interface RunRequest {
   readonly targets: string;
   readonly command?: readonly string[];
   readonly script?: string;
+  readonly batches?: string;
 }
 
 /** `output` announces that its output is about to be watched. */
 export async function createRun(cluster: Cluster, run: RunRequest, output = false): Promise<string> {
-  const response = await fetch(`${cluster.urls[0]}/api/v1/runs?output=${output}`, {
+  return String((await post(cluster, `/runs?output=${output}`, run)).id);
+}
+
+/** The answer to what is asked of the first server; a refusal ends the benchmark. */
+export async function post(cluster: Cluster, path: string, body: object): Promise<Record<string, unknown>> {
+  const response = await fetch(`${cluster.urls[0]}/api/v1${path}`, {
     method: 'POST',
-    body: JSON.stringify(run),
+    body: JSON.stringify(body),
     headers: {
       authorization: `Bearer ${cluster.token}`,
       'content-type': 'application/json',
       'idempotency-key': newId(),
     },
   });
-  const answer = (await response.json()) as { id?: string; detail?: string };
-  if (!response.ok || answer.id === undefined)
-    throw new Error(`the run was refused (${response.status}): ${answer.detail ?? ''}`);
-  return answer.id;
+  const answer = (await response.json()) as Record<string, unknown>;
+  if (!response.ok) throw new Error(`POST ${path} was refused (${response.status}): ${String(answer.detail)}`);
+  return answer;
+}
+
+/** Makes sure that a connection stands by which the next request can go at once: who leaves a stream has closed his. */
+export async function standBy(cluster: Cluster): Promise<void> {
+  await (await fetch(`${cluster.urls[0]}/healthz`)).text();
 }
 
 /** Reads a run's event stream until `accept` says that this is the one; then ends the connection. */

@@ -15,6 +15,7 @@ import { decodeFrame, encodeFrame } from '../../src/link/codec.ts';
 import { WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { AgentSession } from '../../src/agent/session.ts';
 import { newId } from '../../src/base/ids.ts';
+import { endProved } from '../../src/pki/peer-proof.ts';
 import {
   AGENT_PROTOCOL,
   type AgentFrame,
@@ -86,14 +87,13 @@ function simulate(agent: SimulatedAgent, setup: SimulatedSetup, localAddress: st
   function dial(): void {
     totals.dialed++;
     const dialed = new WebSocket(setup.url, {
-      key: setup.privateKey,
-      cert: agent.certificate,
       ca: setup.ca,
       minVersion: 'TLSv1.3',
       perMessageDeflate: false,
       skipUTF8Validation: true,
       handshakeTimeout: 60_000,
       checkServerIdentity: (() => undefined) as never,
+      finishRequest: (request) => endProved(request, { privateKey: setup.privateKey, certificate: agent.certificate }),
       ...given({ localAddress }),
     });
     let settled = false;

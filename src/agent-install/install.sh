@@ -1,12 +1,15 @@
 #!/bin/sh
 # Installs, shows and removes the Drover agent on this host. POSIX sh; works with dash and busybox. Doing it again does no harm.
 #
-#   install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--package ARCH=SHA256=URL]... [--name NAME] [--label K=V]... [--wait SECONDS]
+#   install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--size BYTES] [--file-sha256 HEX] [--file-size BYTES]
+#                      [--package ARCH=SHA256=SIZE=FILE_SHA256=FILE_SIZE=URL]... [--name NAME] [--label K=V]... [--wait SECONDS]
 #   install.sh status
 #   install.sh uninstall [--force] [--purge]
 #
-# The executable comes from FILE, from standard input (-), or from URL; compressed by gzip or not. --sha256 is of the executable itself and has to
-# come from whom you trust: it is what makes the way it came by not matter. --package says both for a processor (x64, arm64); this host takes its own. The join token comes in DROVER_JOIN, where `ps` does not show it.
+# The executable comes from FILE, from standard input (-), or from URL; compressed by gzip or not. --sha256 and --size are of the executable itself,
+# --file-sha256 and --file-size of the file that is fetched, where that is compressed. They have to come from whom you trust: they are what makes the way
+# it came by not matter. Of a URL no more than the size is taken, and nothing is unpacked that is not the file that was meant. --package says all of it
+# for a processor (x64, arm64); this host takes its own. The join token comes in DROVER_JOIN, where `ps` does not show it.
 # All of it goes below PREFIX when that is set, and nothing outside of it is touched then. --service systemd|init|none overrules what is found.
 #
 # The last line of a refusal on standard error is `drover-install: CODE: what happened and what to do`; codes are those of docs/ERRORS.md.
@@ -19,7 +22,7 @@ data=$prefix/var/lib/drover-agent
 unit=$prefix/etc/systemd/system/drover-agent.service
 init=$prefix/etc/init.d/drover-agent
 log=$prefix/var/log/drover-agent.log
-# The executable, what it is unpacked from, and room to breathe.
+# The executable, what it is unpacked from, and room to breathe. What says no size may have as much, and not more.
 need_kib=307200
 
 refuse() { # CODE DETAIL
@@ -39,7 +42,8 @@ undo() {
 
 usage() {
   cat >&2 << 'USAGE'
-usage: install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--package ARCH=SHA256=URL]... [--name NAME] [--label K=V]... [--wait SECONDS] [--service systemd|init|none]
+usage: install.sh install [--executable FILE|-] [--url URL] [--sha256 HEX] [--size BYTES] [--file-sha256 HEX] [--file-size BYTES]
+                          [--package ARCH=SHA256=SIZE=FILE_SHA256=FILE_SIZE=URL]... [--name NAME] [--label K=V]... [--wait SECONDS] [--service systemd|init|none]
        install.sh status
        install.sh uninstall [--force] [--purge]
 The join token comes in DROVER_JOIN (drover agents join-token create).
@@ -65,6 +69,7 @@ check_host() {
   [ -e "$data" ] || fresh_data=1
   mkdir -p "$root" "$data" 2> /dev/null || refuse data-folder-unwritable "$root or $data cannot be created."
   chmod 711 "$data"
+  [ $((${size:-0} / 1024 + ${file_size:-0} / 1024 + 65536)) -le "$need_kib" ] || need_kib=$((size / 1024 + ${file_size:-0} / 1024 + 65536))
   free=$(df -Pk "$root" | awk 'END { print $4 }')
   [ "${free:-0}" -ge "$need_kib" ] || refuse install-space "$root has $((${free:-0} / 1024)) MiB of free space; installing needs $((need_kib / 1024))."
 }
@@ -76,37 +81,64 @@ choose_service() {
 
 # — the executable —
 
-fetch() { # URL FILE: from where an earlier try ended, if there was one
+bounded() { # BYTES COMMAND...: which writes no file that is longer, but for the rest of a block
+  (
+    trap '' XFSZ
+    ulimit -f $(($1 / 512 + 1)) 2> /dev/null
+    shift
+    "$@"
+  )
+}
+
+fetch() { # URL FILE SIZE: from where an earlier try ended, if there was one
   if command -v curl > /dev/null; then
-    # Any certificate will do: the checksum decides.
-    curl -fsSk --retry 5 --retry-delay 2 -C - -o "$2" "$1"
+    # Any certificate will do: size and checksum decide.
+    bounded "$3" curl -fsSk --max-filesize "$3" --retry 5 --retry-delay 2 -C - -o "$2" "$1"
   elif command -v wget > /dev/null; then
-    wget -q --no-check-certificate -O "$2" "$1"
+    bounded "$3" wget -q --no-check-certificate -O "$2" "$1"
   else
     refuse package-fetch-failed 'This host has neither curl nor wget. Give the executable with --executable instead.'
-  fi || refuse package-fetch-failed "$1 could not be fetched."
+  fi
+  case $? in
+    0) ;;
+    63) refuse package-invalid "$1 is longer than the $3 bytes that the package has." ;;
+    *) [ "$(bytes_of "$2")" -gt "$3" ] || refuse package-fetch-failed "$1 could not be fetched."
+  esac
+}
+
+bytes_of() { # FILE
+  if [ -f "$1" ]; then echo $(($(wc -c < "$1"))); else echo 0; fi
+}
+
+expect() { # FILE WHAT SIZE SHA256: each of the two may be unknown
+  found=$(bytes_of "$1")
+  [ -z "$3" ] || [ "$found" = "$3" ] || refuse package-invalid "$2 does not have $3 bytes: $([ "$found" -gt "$3" ] && echo 'it is longer' || echo "it has $found")."
+  [ -z "$4" ] && return
+  found=$(sha256sum "$1" | cut -d' ' -f1)
+  [ "$found" = "$4" ] || refuse package-invalid "$2 has the checksum $found, not $4."
 }
 
 stage() {
   mkdir -p "$root/.incoming" && chmod 700 "$root/.incoming"
   staged=$root/.incoming/install.$$
+  most=$((need_kib * 1024))
   case $executable in
     '') [ -n "$url" ] || [ -z "$offered" ] || refuse package-not-found "There is no package for the processor $(uname -m)."
       [ -n "$url" ] || return 0
-      [ -n "$sha256" ] || refuse package-invalid '--url wants --sha256: a checksum that came by a way you trust.'
-      fetch "$url" "$staged" ;;
-    -) cat > "$staged" ;;
-    *) cp "$executable" "$staged" || refuse package-not-found "$executable cannot be read." ;;
+      [ -n "$sha256" ] && [ -n "$size" ] || refuse package-invalid '--url wants --sha256 and --size, and where it is compressed --file-sha256 and --file-size: what came by a way you trust.'
+      fetch "$url" "$staged" "${file_size:-$size}"
+      expect "$staged" "What was fetched from $url" "${file_size:-$size}" "${file_sha256:-$sha256}" ;;
+    -) bounded "${file_size:-$most}" cat > "$staged" || refuse package-invalid "What came as the executable is longer than ${file_size:-$most} bytes, or the disk is full."
+      expect "$staged" 'What came as the executable' "$file_size" "$file_sha256" ;;
+    *) cp "$executable" "$staged" || refuse package-not-found "$executable cannot be read."
+      expect "$staged" "$executable" "$file_size" "$file_sha256" ;;
   esac
   [ -s "$staged" ] || refuse package-fetch-failed 'Nothing came as the executable.'
   if [ "$(head -c 2 "$staged" | od -An -tx1 | tr -d ' \n')" = 1f8b ]; then
-    mv "$staged" "$staged.gz" && gzip -dc < "$staged.gz" > "$staged" || refuse package-invalid 'The package cannot be unpacked: it is damaged, or the disk is full.'
+    mv "$staged" "$staged.gz" && bounded "${size:-$most}" gzip -dc < "$staged.gz" > "$staged" || refuse package-invalid "The package cannot be unpacked: it is damaged, it has more than ${size:-$most} bytes, or the disk is full."
     rm -f "$staged.gz"
   fi
-  if [ -n "$sha256" ]; then
-    found=$(sha256sum "$staged" | cut -d' ' -f1)
-    [ "$found" = "$sha256" ] || refuse package-invalid "The executable has the checksum $found, not $sha256."
-  fi
+  expect "$staged" 'The executable' "$size" "$sha256"
   chmod 755 "$staged"
   # Proves processor, C library, and that programs may run from here.
   version=$("$staged" --version 2>&1) || refuse package-unusable "The executable does not run from $root on this host (noexec? C library too old? wrong processor?): $(printf %s "$version" | head -n 2 | tr '\n' ' ')"
@@ -325,9 +357,24 @@ status() {
 
 # A script has a supervisor: a stopped shell that keeps its end for an agent to read. Both write into the spool, also when that is deleted.
 writers() { # pids
-  # Two processes for all of them: one for each would take minutes where many run. printf is of the shell, which knows no limit.
+  # `ls` only says at which it is worth to look: two processes for all of them, where one for each would take minutes where many run. What a
+  # link leads to may have any name, with arrows and line breaks. printf is of the shell, which knows no limit.
   printf '%s\n' /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2 | xargs ls -ld 2> /dev/null | to=" -> $data/spool/" awk '
-    { at = index($0, ENVIRON["to"]); if (!at) next; n = split(substr($0, 1, at - 1), part, "/"); pid = part[n - 2]; if (!seen[pid]++) print pid }'
+    { at = index($0, " -> "); if (!index($0, ENVIRON["to"])) next; n = split(substr($0, 1, at - 1), part, "/"); pid = part[n - 2]
+      if (pid ~ /^[0-9]+$/ && !seen[pid]++) print pid }' |
+    while read -r pid; do
+      if in_spool "/proc/$pid/fd/1" || in_spool "/proc/$pid/fd/2"; then echo "$pid"; fi
+    done
+}
+
+in_spool() { # FD: whether it is one of our files there. In a mount namespace of his own, anybody can have others by the same name.
+  to=$(readlink "$1") || return 1
+  case $to in "$data/spool/"*) ;; *) return 1 ;; esac
+  [ -f "$1" ] && [ -O "$1" ] || return 1
+  [ "$1" -ef "$to" ] && return
+  # Deleted: then it has no name at all.
+  set -- $(ls -ldL "$1" 2> /dev/null)
+  [ "${2-}" = 0 ]
 }
 
 words_of() { # PID: its arguments, one a line; nothing when it is gone
@@ -355,7 +402,7 @@ executing() { # pids that run: what writes, and what a supervisor waits for wher
 told() { # PID...: what they are, as far as it fits in a line
   n=0
   for pid in "$@"; do
-    words=$(words_of "$pid" | tr '\n' ' ' | tr -cd '[:print:]' | cut -c1-160)
+    words=$(words_of "$pid" | tr '\n' ' ' | tr -cd ' -~' | cut -c1-160)
     [ -n "$words" ] || continue
     n=$((n + 1))
     [ "$n" -le 5 ] || { printf ' and more,'; break; }
@@ -364,7 +411,7 @@ told() { # PID...: what they are, as far as it fits in a line
 }
 
 refuse_in_use() {
-  for needed in awk ls xargs; do
+  for needed in awk ls readlink xargs; do
     command -v "$needed" > /dev/null || refuse host-in-use "Whether scripts run on this host cannot be told: it has no $needed. Install it, or use --force: what runs then goes on with nobody watching."
   done
   pids=$(executing)
@@ -400,7 +447,7 @@ uninstall() {
 
 command=${1-}
 [ $# -gt 0 ] && shift
-executable='' url='' sha256='' offered='' name=${DROVER_HOST-} labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version='' fresh_root='' fresh_data='' stopped=''
+executable='' url='' sha256='' size='' file_sha256='' file_size='' offered='' name=${DROVER_HOST-} labels='' wait_s=60 service='' force='' purge='' changed='' staged='' version='' fresh_root='' fresh_data='' stopped=''
 while [ $# -gt 0 ]; do
   case $1 in
     --force) force=1; shift; continue ;;
@@ -411,7 +458,17 @@ while [ $# -gt 0 ]; do
     --executable) executable=$2 ;;
     --url) url=$2 ;;
     --sha256) sha256=$2 ;;
-    --package) case $2 in "$(arch_of_host)"=*=*) rest=${2#*=}; sha256=${rest%%=*}; url=${rest#*=} ;; *=*=*) offered=1 ;; *) usage ;; esac ;;
+    --size) size=$2 ;;
+    --file-sha256) file_sha256=$2 ;;
+    --file-size) file_size=$2 ;;
+    --package)
+      case $2 in
+        "$(arch_of_host)"=*=*=*=*=*)
+          rest=${2#*=} sha256=${rest%%=*} rest=${rest#*=} size=${rest%%=*} rest=${rest#*=}
+          file_sha256=${rest%%=*} rest=${rest#*=} file_size=${rest%%=*} url=${rest#*=} ;;
+        *=*=*=*=*=*) offered=1 ;;
+        *) usage ;;
+      esac ;;
     --name) name=$2 ;;
     --label) case $2 in *[[:space:]]*) refuse bad-input "A label has no blanks: $2" ;; esac; labels="$labels $2" ;;
     --wait) case $2 in '' | *[!0-9]*) usage ;; esac; wait_s=$2 ;;
@@ -420,6 +477,14 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
+for given in "$sha256" "$file_sha256"; do
+  case $given in *[!0-9a-f]*) refuse bad-input "This is no SHA-256 (64 hexadecimal digits): $given" ;; esac
+  [ "${#given}" = 0 ] || [ "${#given}" = 64 ] || refuse bad-input "This is no SHA-256 (64 hexadecimal digits): $given"
+done
+for given in "$size" "$file_size"; do
+  case $given in *[!0-9]* | 0* | ?????????????*) refuse bad-input "This is no number of bytes: $given" ;; esac
+done
+case $url in '' | http://* | https://*) ;; *) refuse bad-input "This is no address of a package (http://, https://): $url" ;; esac
 case $command in
   install) install ;;
   status) status ;;

@@ -150,6 +150,12 @@ describe('fetching a package', () => {
       await expect(fetchOf(entryOf({ fileSha256: 'e'.repeat(64) }))).rejects.toMatchObject({
         code: expect.stringMatching(/^package-/),
       });
+      // Nothing is unpacked that is another file: what unpacks would have found it damaged.
+      answer = (_n, from) => ({ status: 206, body: Buffer.alloc(compressed.length, 'no gzip').subarray(from) });
+      await expect(fetchOf(entryOf())).rejects.toMatchObject({
+        code: 'package-invalid',
+        detail: expect.stringContaining('is not what its manifest says'),
+      });
       // Nothing that could be started, or taken for a good beginning, is left.
       expect(readdirSync(folder).filter((name) => name.endsWith('.staged'))).toEqual([]);
     },

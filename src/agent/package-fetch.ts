@@ -1,6 +1,6 @@
 /**
- * Brings a package to this host: fetched in pieces that survive a cut, unpacked while it is checked, believed only when size, digest and
- * the release key's signature are right. Until then it has no name under which anything would start it.
+ * Brings a package to this host: fetched in pieces that survive a cut, unpacked once it is the file that was meant, believed only when
+ * size, digest and the release key's signature are right. Until then it has no name under which anything would start it.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, createWriteStream, openSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -14,7 +14,9 @@ import { fullJitterMs } from '../base/backoff.ts';
 import { pause, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';
+import type { NameLookups } from '../base/node-names.ts';
 import type { Random } from '../base/random.ts';
+import { endProved } from '../pki/peer-proof.ts';
 import { isPackageSigned } from '../pki/package-signature.ts';
 import type { AgentPackage } from '../protocol/rest/agent-package.ts';
 
@@ -34,13 +36,15 @@ export interface FetchOptions {
   /** Of servers, each as good as the other. */
   readonly urls: readonly string[];
   readonly ca: string;
-  /** Shown to servers: an agent has places of its own there, whoever else is behind its address. */
+  /** Proved to servers: an agent has places of its own there, whoever else is behind its address. */
   readonly identity?: { readonly privateKey: string; readonly certificate: string };
   readonly folder: string;
   /** For all of it. */
   readonly withinMs: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** Absent: each name by itself, as Node does it, and at each try. */
+  readonly names?: Pick<NameLookups, 'lookup'>;
 }
 
 /** Path of the checked executable, on disk. Throws `package-fetch-failed` or `package-invalid`. */
@@ -106,7 +110,7 @@ async function fetchAll(options: FetchOptions, partial: string): Promise<void> {
 
 function fetchRest(
   url: URL,
-  { ca, entry, clock, identity }: FetchOptions,
+  { ca, entry, clock, identity, names }: FetchOptions,
   partial: string,
   from: number,
   endMs: number,
@@ -115,13 +119,13 @@ function fetchRest(
     // The server is known by the authority that we joined; its name may be any, for what comes is believed by its signature alone.
     const secure = url.protocol === 'https:';
     const leftMs = endMs - clock.monotonicMs();
-    const own = given({ key: identity?.privateKey, cert: identity?.certificate });
-    const tls = secure ? { ca, checkServerIdentity: () => undefined, ...own } : {};
+    const tls = secure ? { ca, checkServerIdentity: () => undefined } : {};
     const request = (secure ? httpsRequest : httpRequest)(url, {
       headers: { range: `bytes=${from}-` },
       timeout: Math.max(1, Math.min(SILENT_MS, leftMs)),
       agent: false,
       ...tls,
+      ...given({ lookup: names?.lookup }),
     });
     request.on('error', reject);
     request.on('timeout', () =>
@@ -145,7 +149,8 @@ function fetchRest(
         },
       );
     });
-    request.end();
+    if (identity && secure) endProved(request, identity);
+    else request.end();
   });
 }
 
@@ -190,35 +195,36 @@ async function whyOf(response: IncomingMessage): Promise<string> {
   }
 }
 
+/** Nothing is unpacked that is not the very file, and no more of it than it says. */
 async function unpack(partial: string, staged: string, entry: AgentPackage): Promise<void> {
   const travelled = createHash('sha256');
+  await pipeline(createReadStream(partial), travelled);
+  if (travelled.digest('hex') !== entry.fileSha256) throw notWhatItSays(entry);
   const unpacked = createHash('sha256');
   let size = 0;
-  const tap = (look: (chunk: Buffer) => void): Transform =>
-    new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        look(chunk);
-        done(
-          size > entry.size
-            ? new DroverError('package-invalid', { detail: `The package ${entry.file} unpacks to more than it says.` })
-            : null,
-          chunk,
-        );
-      },
-    });
-  await pipeline(
-    createReadStream(partial),
-    tap((chunk) => travelled.update(chunk)),
-    createGunzip(),
-    tap((chunk) => {
+  const tap = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
       size += chunk.length;
       unpacked.update(chunk);
-    }),
+      done(
+        size > entry.size
+          ? new DroverError('package-invalid', { detail: `The package ${entry.file} unpacks to more than it says.` })
+          : null,
+        chunk,
+      );
+    },
+  });
+  await pipeline(
+    createReadStream(partial),
+    createGunzip(),
+    tap,
     createWriteStream(staged, { mode: 0o755, flush: true }),
   );
-  if (travelled.digest('hex') !== entry.fileSha256 || size !== entry.size || unpacked.digest('hex') !== entry.sha256) {
-    throw new DroverError('package-invalid', {
-      detail: `The package ${entry.file} is not what its manifest says: size or checksum differ.`,
-    });
-  }
+  if (size !== entry.size || unpacked.digest('hex') !== entry.sha256) throw notWhatItSays(entry);
+}
+
+function notWhatItSays(entry: AgentPackage): DroverError {
+  return new DroverError('package-invalid', {
+    detail: `The package ${entry.file} is not what its manifest says: size or checksum differ.`,
+  });
 }

@@ -108,9 +108,10 @@ export class AgentSession implements OrderMarks {
     return told && told.serverMs + this.#clock.monotonicMs() - told.sentAt;
   }
 
-  judgeStart(frame: Omit<StartOrder, 'target'>): StartVerdict {
+  judgeStart({ hostName, ...frame }: Omit<StartOrder, 'target'>): StartVerdict {
+    if (hostName === undefined) return 'unsigned';
     const digest = createHash('sha256').update(frame.spec).digest();
-    const message = startMessage(this.#agentId, this.instance, frame, frame, digest);
+    const message = startMessage(this.#agentId, this.instance, { a: frame.a, hostName }, frame, digest);
     if (!isSignedByKey(this.#key, message, frame.mac)) return 'unsigned';
     const nowMs = this.nowMs(frame.server);
     if (nowMs === undefined) return 'time-unknown';

@@ -16,6 +16,7 @@ import { DroverError, errorCodeOf } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import type { NameLookups } from '../base/node-names.ts';
 import type { Random } from '../base/random.ts';
 import {
   decodeUpgradeOrder,
@@ -35,6 +36,7 @@ export interface AgentUpgradeOptions {
   readonly identity: () => { readonly privateKey: string; readonly certificate: string; readonly ca: string };
   readonly clock: Clock;
   readonly random: Random;
+  readonly names?: Pick<NameLookups, 'lookup'>;
   readonly log: Log;
   readonly isLinked: () => boolean;
   readonly tell: (frame: AgentUpgradeState) => void;
@@ -180,6 +182,7 @@ export class AgentUpgrade {
       withinMs,
       clock,
       random,
+      ...given({ names: this.#options.names }),
     });
     chmodSync(staged, 0o755);
     await assertStarts(staged, order.version);

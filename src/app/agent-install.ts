@@ -1,7 +1,7 @@
 /**
  * Installs agents by a run: the installer is a script as any other, so it goes whatever way a host is reached, is
- * followed, cancelled and retried like a run, and leaves its output. The join token in it is good for these hosts by
- * name, once each, and for an hour; only such a token lets a host that was known without an agent get one.
+ * followed, cancelled and retried like a run, and leaves its output. Each host is given a join token of its own, good
+ * for that host alone, once, and for an hour; only such a token lets a host that was known without an agent get one.
  */
 import { installProgram } from '../agent-install/install-program.ts';
 import { DroverError } from '../base/errors.ts';
@@ -11,12 +11,13 @@ import { limits } from '../base/limits.ts';
 import { EXIT_ZERO } from '../domain/crew/outcome.ts';
 import type { Via } from '../domain/placement/placement.ts';
 import type { Work } from '../domain/work/work.ts';
-import { formatJoinToken, hashSecret, newSecret } from '../pki/join-token.ts';
+import { hashSecret, hostJoinSecret, newSecret } from '../pki/join-token.ts';
 import type { PackagesManifest } from '../protocol/rest/agent-package.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { AgentPackages } from './agent-packages.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
+import type { RunSecrets } from './run-secrets.ts';
 import { expandTargets, runBegin } from './run-start.ts';
 
 /** `account`: one that is root on the hosts, or becomes it; absent, the one that each host has. */
@@ -63,13 +64,12 @@ export async function agentInstall(
   await ctx.store.joinTokenCreate(
     {
       id,
-      hash: hashSecret(secret),
       role: 'agent',
       labels: {},
       zone: input.zone,
       uses: hosts.length,
       lifetimeMs: limits.joinTokenMsDefault,
-      hostNames: hosts.map((host) => host.name),
+      hosts: hosts.map((host) => ({ id: host.id, hash: hashSecret(hostJoinSecret(secret, host.id)) })),
     },
     auditOf(caller, 'fleet.join-token.create', `join-token/${id}`, {
       role: 'agent',
@@ -82,7 +82,7 @@ export async function agentInstall(
     name: `install agent ${manifest.version}`,
     via: 'auto',
     args: installArgs(manifest, ctx.publicUrl()),
-    secrets: { DROVER_JOIN: formatJoinToken({ url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret }) },
+    secrets: { DROVER_JOIN: { joinToken: { url: ctx.publicUrl(), fingerprint: ctx.caFingerprint, secret } } },
   });
 }
 
@@ -104,7 +104,7 @@ function installerRun(
     readonly name: string;
     readonly via: Via;
     readonly args: readonly string[];
-    readonly secrets: Readonly<Record<string, string>>;
+    readonly secrets: RunSecrets;
   },
 ): Promise<RunRecord> {
   const { targets, account, concurrency } = input;
@@ -139,13 +139,13 @@ function installerRun(
   });
 }
 
-/** Every processor's package: the host takes its own. */
+/** Every processor's package: the host takes its own, and knows of it what it is, and how long, before it fetches any of it. */
 function installArgs(manifest: PackagesManifest, serverUrl: string): string[] {
   return [
     'install',
-    ...manifest.packages.flatMap((entry) => [
+    ...manifest.packages.flatMap(({ arch, sha256, size, fileSha256, fileSize, file }) => [
       '--package',
-      `${entry.arch}=${entry.sha256}=${new URL(`/agent-packages/${entry.file}`, serverUrl).href}`,
+      [arch, sha256, size, fileSha256, fileSize, new URL(`/agent-packages/${file}`, serverUrl).href].join('='),
     ]),
   ];
 }

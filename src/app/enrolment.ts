@@ -241,7 +241,8 @@ async function provedAgent(
 
 function badCsr(): DroverError {
   return new DroverError('bad-input', {
-    detail: 'The certificate request is malformed or not signed by its own key.',
+    detail:
+      'The certificate request is malformed, for a key that is neither P-256 nor Ed25519, or not signed by its own key.',
     faults: [{ pointer: '#/csr', code: 'bad-input', detail: 'not a valid PKCS #10 request' }],
   });
 }

@@ -1,13 +1,15 @@
 /** Live output between its hosts and a watcher who may be slow. */
+import { given } from '../base/given.ts';
 import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
 
 const NOTHING = new Uint8Array(0);
 
-export type WatchedExecution = AttemptPlace & { readonly hostName: string };
+export type WatchedExecution = AttemptPlace & { readonly hostName?: string };
 
 /** Live output that waits for its watcher: so much of it, then the oldest goes and is counted. */
 export class HeldOutput {
-  readonly #hostNames: ReadonlyMap<string, string>;
+  /** By attempt; undefined where it is of no host. */
+  readonly #hostNames: Map<string, string | undefined>;
   readonly #bytesMax: number;
   #output: LiveOutput[] = [];
   #bytes = 0;
@@ -20,6 +22,25 @@ export class HeldOutput {
   constructor(executions: readonly WatchedExecution[], bytesMax: number) {
     this.#hostNames = new Map(executions.map(({ attempt, hostName }) => [attempt, hostName]));
     this.#bytesMax = bytesMax;
+  }
+
+  /** How many executions' output it may be of. */
+  get size(): number {
+    return this.#hostNames.size;
+  }
+
+  isOf(attempt: string): boolean {
+    return this.#hostNames.has(attempt);
+  }
+
+  /** Of more than at first, whose flow `end` stops. */
+  add(executions: readonly WatchedExecution[], end: () => void): void {
+    for (const { attempt, hostName } of executions) this.#hostNames.set(attempt, hostName);
+    const before = this.end;
+    this.end = () => {
+      before();
+      end();
+    };
   }
 
   get isEmpty(): boolean {
@@ -40,7 +61,7 @@ export class HeldOutput {
   }
 
   /** Everything that is held. */
-  take(): { readonly output: LiveOutput; readonly hostName: string }[] {
+  take(): { readonly output: LiveOutput; readonly hostName?: string }[] {
     const told = this.#output.map((output) => {
       const key = `${output.attempt} ${output.stream}`;
       const dropped = this.#dropped.get(key);
@@ -49,7 +70,7 @@ export class HeldOutput {
     });
     const taken = [...told, ...this.#dropped.values()].map((output) => ({
       output,
-      hostName: this.#hostNames.get(output.attempt) ?? '',
+      ...given({ hostName: this.#hostNames.get(output.attempt) }),
     }));
     this.#dropped.clear();
     this.#output = [];

@@ -3,10 +3,11 @@
  * each landing only on what was read: it may die at any point and be run again, on several servers at once, beside all other
  * work. Credentials get new data keys too; run secrets and the installation's own are sealed anew.
  */
-import type { AccountId, RunId } from '../base/ids.ts';
+import type { AccountId, ChannelId, RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { openEnvelope, sealEnvelope } from '../pki/envelope.ts';
 import { secretPurpose } from './account-credential.ts';
+import { endpointPurpose } from './channel.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 
@@ -15,6 +16,7 @@ export interface RotationResult {
   readonly keyId: string;
   readonly accountSecrets: number;
   readonly runSecrets: number;
+  readonly channels: number;
   readonly systemSecrets: number;
   /** Values that open under none of this server's keys: they are left as they are. */
   readonly unreadable: number;
@@ -28,12 +30,14 @@ export async function rotateKeys(ctx: AppContext, caller: Caller): Promise<Rotat
   await audit({ phase: 'begun' });
   const accounts = await rotateAccountSecrets(ctx);
   const runs = await rotateRunSecrets(ctx);
+  const channels = await rotateChannels(ctx);
   const system = await rotateSystemSecrets(ctx);
   const result = {
     accountSecrets: accounts.moved,
     runSecrets: runs.moved,
+    channels: channels.moved,
     systemSecrets: system.moved,
-    unreadable: accounts.unreadable + runs.unreadable + system.unreadable,
+    unreadable: accounts.unreadable + runs.unreadable + channels.unreadable + system.unreadable,
   };
   await audit({ phase: 'finished', ...result });
   return { keyId, ...result };
@@ -74,6 +78,24 @@ async function rotateAccountSecrets(ctx: AppContext): Promise<Moved> {
     );
     sum.moved += await ctx.store.accountSecretsReseal(changes);
     after = batch.at(-1)!;
+  }
+}
+
+async function rotateChannels(ctx: AppContext): Promise<Moved> {
+  const sum = { moved: 0, unreadable: 0 };
+  for (let after: ChannelId | undefined; ; ) {
+    const batch = await ctx.store.channelEndpointsNotUnder(ctx.sealer.currentKeyId, after, limits.rotationBatch);
+    if (batch.length === 0) return sum;
+    const changes = batch.flatMap((endpoint) =>
+      attempt(ctx, sum, `channel/${endpoint.id}`, () => {
+        const plain = openEnvelope(ctx.sealer, endpointPurpose(endpoint.id), endpoint);
+        const to = sealEnvelope(ctx.sealer, endpointPurpose(endpoint.id), plain);
+        plain.fill(0);
+        return { id: endpoint.id, from: endpoint.dataKey, to };
+      }),
+    );
+    sum.moved += await ctx.store.channelEndpointsReseal(changes);
+    after = batch.at(-1)!.id;
   }
 }
 

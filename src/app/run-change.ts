@@ -1,24 +1,125 @@
-/** Cancel and retry: the wish is written and audited; the run's owner carries it out. */
-import { DroverError } from '../base/errors.ts';
+/** Cancel, pause, resume, answer and retry: the wish is written and audited; the run's owner carries it out. */
+import { othersTurn } from '../base/clock.ts';
+import { DroverError, errorCodeOf } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
 import { ROOT } from '../domain/access/access-node.ts';
-import type { ExecutionState } from '../domain/crew/execution-machine.ts';
+import { EXECUTION_STATES, type ExecutionState } from '../domain/crew/execution-machine.ts';
 import { isTerminalRun } from '../domain/flow/run-machine.ts';
+import { isOfCommand, type RunPlan } from '../domain/run/plan.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
-import { runAccounts } from './run-account.ts';
+import { runAccounts, type RunAccounts } from './run-account.ts';
 
-export async function runCancel(ctx: AppContext, caller: Caller, id: RunId): Promise<RunRecord> {
+/** `isForced`: what comes finally is ended too, also where a cancel before left it. */
+export async function runCancel(ctx: AppContext, caller: Caller, id: RunId, isForced: boolean): Promise<RunRecord> {
   assertCan(caller, 'job.run.cancel');
-  const answer = await ctx.store.runCancelRequest(id, caller.actor, auditOf(caller, 'job.run.cancel', `run/${id}`));
+  const audit = auditOf(caller, 'job.run.cancel', `run/${id}`, isForced ? { isForced } : {});
+  const answer = await ctx.store.runCancelRequest(id, caller.actor, audit, isForced);
   if (answer === 'not-found') throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
   if (answer === 'already-finished')
     throw new DroverError('run-already-finished', { detail: `Run ${id} has finished; there is nothing to cancel.` });
   ctx.ownership.wake(id);
-  return (await ctx.store.runFetch(id))!;
+  return (await ctx.store.runHead(id))!;
 }
+
+export async function runPause(ctx: AppContext, caller: Caller, id: RunId, reason: string): Promise<RunRecord> {
+  assertCan(caller, 'job.run.pause');
+  const audit = auditOf(caller, 'job.run.pause', `run/${id}`, { reason });
+  const answer = await ctx.store.runPauseRequest(id, caller.actor, audit);
+  if (answer === 'not-found') throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
+  if (answer === 'already-finished')
+    throw new DroverError('run-already-finished', { detail: `Run ${id} has finished; there is nothing to pause.` });
+  if (answer === 'stopping')
+    throw new DroverError('run-stopping', { detail: `Run ${id} is being ended already: nothing more of it starts.` });
+  ctx.ownership.wake(id);
+  return (await ctx.store.runHead(id))!;
+}
+
+/** Of a run that is not paused nothing is changed. */
+export async function runResume(ctx: AppContext, caller: Caller, id: RunId, reason: string): Promise<RunRecord> {
+  assertCan(caller, 'job.run.resume');
+  const audit = auditOf(caller, 'job.run.resume', `run/${id}`, { reason });
+  const answer = await ctx.store.runResumeRequest(id, caller.actor, audit);
+  if (answer === 'not-found') throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
+  if (answer === 'already-finished')
+    throw new DroverError('run-already-finished', { detail: `Run ${id} has finished; there is nothing to resume.` });
+  ctx.ownership.wake(id);
+  if (answer === 'not-paused' && questionsOf((await ctx.store.runFetch(id))!).length > 0)
+    throw new DroverError('run-asks', {
+      detail: `Nobody has paused run ${id}: it asks whether to go on. Answer: drover runs answer ${id} yes.`,
+    });
+  return (await ctx.store.runHead(id))!;
+}
+
+interface Question {
+  readonly task: number;
+  readonly turn: number;
+  /** After which it is asked, from 1. */
+  readonly batch: number;
+  readonly step: string;
+  /** With its stage: a step's name is its own there alone. */
+  readonly path: string;
+}
+
+/** What its rollouts ask that nobody has answered. */
+function questionsOf({ plan = [], tasks = [] }: RunRecord): Question[] {
+  const names = new Map(
+    plan.flatMap((stage) => stage.tasks.map(({ task, name }) => [task, { step: name, path: `${stage.name}/${name}` }])),
+  );
+  return tasks.flatMap(({ task, position, answer }) =>
+    position?.phase === 'asking' && answer?.turn !== position.turn
+      ? [{ task, turn: position.turn, batch: position.batch + 1, ...names.get(task)! }]
+      : [],
+  );
+}
+
+interface RunAnswerSaid {
+  /** Where several ask. */
+  readonly step?: string;
+  /** Of the question that whoever answers has seen. */
+  readonly batch?: number;
+  readonly goesOn: boolean;
+  readonly reason: string;
+}
+
+/** To the question that a rollout of the run asks: of the step, where several do. */
+export async function runAnswer(
+  ctx: AppContext,
+  caller: Caller,
+  id: RunId,
+  { step, batch, goesOn, reason }: RunAnswerSaid,
+): Promise<RunRecord> {
+  assertCan(caller, 'job.run.answer');
+  const run = await ctx.store.runFetch(id);
+  if (!run) throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
+  const asked = questionsOf(run).filter((one) => step === undefined || one.step === step || one.path === step);
+  const [question, other] = asked;
+  if (question === undefined)
+    throw new DroverError('nothing-asked', {
+      detail: `Run ${id}${step === undefined ? '' : `, step ${step},`} asks nothing that is not answered.`,
+    });
+  if (other)
+    throw new DroverError('bad-input', {
+      detail: `Several steps ask: ${asked.map((one) => one.path).join(', ')}. Say which with step.`,
+    });
+  const { task, turn } = question;
+  // Two who have seen one question: the answer of the second is not to the next one.
+  if (batch !== undefined && batch !== question.batch)
+    throw new DroverError('nothing-asked', {
+      detail: `Step ${question.path} of run ${id} asks after batch ${question.batch} by now, and not after batch ${batch}.`,
+    });
+  const audit = auditOf(caller, 'job.run.answer', `run/${id}`, { step: question.path, goesOn, reason });
+  const answer = await ctx.store.runAnswer(id, task, { turn, goesOn, by: caller.actor.name }, audit);
+  if (answer !== 'answered')
+    throw new DroverError('nothing-asked', { detail: `Step ${question.path} of run ${id} was answered meanwhile.` });
+  ctx.ownership.wake(id);
+  return (await ctx.store.runHead(id))!;
+}
+
+/** A run that changes under each look is not over yet. */
+const RETRY_LOOKS_MAX = 3;
 
 export async function runRetry(
   ctx: AppContext,
@@ -27,15 +128,19 @@ export async function runRetry(
   states: readonly ExecutionState[],
 ): Promise<RunRecord> {
   assertCan(caller, 'job.run.retry');
-  await checkAnew(ctx, caller, id, states);
-  const answer = await ctx.store.runRetry(id, states, auditOf(caller, 'job.run.retry', `run/${id}`, { states }));
+  const audit = auditOf(caller, 'job.run.retry', `run/${id}`, { states });
+  let answer: Awaited<ReturnType<AppContext['store']['runRetry']>> = { kind: 'changed' };
+  // What is opened is what was checked: a late truth, or another's round that is over already, is checked as well.
+  for (let looks = 0; answer.kind === 'changed' && looks < RETRY_LOOKS_MAX; looks++)
+    answer = await ctx.store.runRetry(id, states, audit, await checkAnew(ctx, caller, id, states));
   switch (answer.kind) {
     case 'not-found':
       throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
     case 'not-finished':
-      throw new DroverError('run-not-finished', { detail: `Run ${id} has not finished; cancel it or wait.` });
+    case 'changed':
+      throw notFinished(id);
     case 'nothing-to-retry':
-      throw new DroverError('nothing-to-retry', { detail: `No execution of run ${id} is ${states.join(' or ')}.` });
+      throw nothingToRetry(id, states);
     case 'opened':
       ctx.ownership.wake(id);
       return answer.run;
@@ -44,26 +149,81 @@ export async function runRetry(
 
 /**
  * A new round does what the run did and uses accounts as a new run does, and may be asked for by somebody else, long
- * after: rights, scopes and labels count as they are now. What is not there or cannot be retried is left for the retry
- * itself to say; a host that was removed is not reached at all.
+ * after: rights, scopes and labels count as they are now. All of its executions are read only where there is something to do.
+ * A host that was removed is not reached at all. @returns the number of the write after which all of it was read; undefined where there
+ * is no such run.
  */
-async function checkAnew(ctx: AppContext, caller: Caller, id: RunId, states: readonly ExecutionState[]): Promise<void> {
+async function checkAnew(
+  ctx: AppContext,
+  caller: Caller,
+  id: RunId,
+  states: readonly ExecutionState[],
+): Promise<number | undefined> {
+  const head = await ctx.store.runHead(id);
+  if (!head) return undefined;
+  assertCan(caller, head.permission);
+  // Refused here, where it is not checked: it may end, or have others, a moment later.
+  if (!isTerminalRun(head.state)) throw notFinished(id);
+  if (!states.some((state) => head.counts[state] > 0)) throw nothingToRetry(id, states, head.counts);
   const seed = await ctx.store.runSeed(id);
-  if (!seed) return;
-  assertCan(caller, seed.run.permission);
-  if (!isTerminalRun(seed.run.state)) return;
-  const wanted = new Set(
-    seed.executions.filter(({ state }) => states.includes(state)).map(({ subject }) => subject.id),
+  if (!seed) return undefined;
+  const { hosts: known } = await ctx.hosts.directory();
+  const byId = new Map(known.map((host) => [host.id, host]));
+  const ofTask = Map.groupBy(
+    seed.executions.filter(({ state }) => states.includes(state)),
+    ({ task }) => task,
   );
-  if (wanted.size === 0) return;
-  const hosts = (await ctx.hosts.directory()).hosts.filter((host) => wanted.has(host.id));
-  const { via, account } = seed.spec.placement;
-  const { used, faults } = await runAccounts(ctx, hosts, { via }, account);
-  if (used.length > 0 && !caller.can('access.account.use', ROOT))
+  const used = new Map<string, RunAccounts['used'][number]>();
+  const faults: RunAccounts['faults'][number][] = [];
+  for (const { task, spec, subjects } of seed.tasks) {
+    await othersTurn();
+    // What never had its turn may have one now.
+    const wanted = [...(ofTask.get(task) ?? []).map(({ subject }) => subject), ...subjects];
+    if (wanted.length === 0) continue;
+    const { via, account } = spec.placement;
+    const hosts = wanted.flatMap((subject) => (subject.kind === 'host' ? (byId.get(subject.id) ?? []) : []));
+    const accounts = await runAccounts(ctx, hosts, { via }, account).catch((error: unknown) => {
+      throw errorCodeOf(error) === 'account-not-found'
+        ? accountRemoved(stepText(seed.run.plan, task), account!)
+        : error;
+    });
+    for (const one of accounts.used) used.set(one.id, one);
+    faults.push(...accounts.faults.map((one) => ({ ...one, detail: stepText(seed.run.plan, task) + one.detail })));
+    if (faults.length > 0) break;
+  }
+  if (used.size > 0 && !caller.can('access.account.use', ROOT))
     throw new DroverError('permission-denied', {
       detail: 'This run would use accounts again, and the permission access.account.use is not given.',
     });
   const [fault] = faults;
   if (fault) throw new DroverError(fault.code, { detail: fault.detail });
-  await accountUse(ctx, caller.actor, id, used);
+  await accountUse(ctx, caller.actor, id, [...used.values()]);
+  return seed.run.seq;
+}
+
+/** Of a run of several steps, which of them is told of; a command has no names for its parts. */
+function stepText(plan: RunPlan | undefined, task: number): string {
+  if (!plan || isOfCommand(plan)) return '';
+  const stage = plan.find(({ tasks }) => tasks.some((one) => one.task === task))!;
+  return `Step ${stage.name}/${stage.tasks.find((one) => one.task === task)!.name}: `;
+}
+
+/** `account`: its id, which is all that the run has of it. */
+function accountRemoved(step: string, account: string): DroverError {
+  return new DroverError('account-not-found', {
+    detail:
+      `${step}The account that it worked with was removed since (its id was ${account}). A new round works with no other: start anew ` +
+      'what is to be done, with an account that there is.',
+  });
+}
+
+function notFinished(id: RunId): DroverError {
+  return new DroverError('run-not-finished', { detail: `Run ${id} has not finished; cancel it or wait.` });
+}
+
+function nothingToRetry(id: RunId, states: readonly ExecutionState[], counts?: RunRecord['counts']): DroverError {
+  const none = `No execution of run ${id} is ${states.join(' or ')}.`;
+  const are = EXECUTION_STATES.flatMap((state) => (counts && counts[state] > 0 ? [`${counts[state]} ${state}`] : []));
+  const next = are.length === 0 ? '' : ` There are ${are.join(', ')}. Repeat all of it (all states), or run it anew.`;
+  return new DroverError('nothing-to-retry', { detail: `${none}${next}` });
 }

@@ -8,15 +8,20 @@ import { EXECUTION_STATES, isTerminalExecution } from '../domain/crew/execution-
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
+import type { ExecutionRecord } from '../store/contract/execution.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import { closedAt, type EventPlace } from './event-place.ts';
 import { HeldOutput, type WatchedExecution } from './held-output.ts';
 import { RunFeed, type FeedStore, type Piece } from './run-feed.ts';
+import { hostOf } from '../domain/run/subject.ts';
 
 export type RunTold =
   | { readonly kind: 'events'; readonly events: Piece }
-  | { readonly kind: 'output'; readonly outputs: readonly { readonly output: LiveOutput; readonly hostName: string }[] }
+  | {
+      readonly kind: 'output';
+      readonly outputs: readonly { readonly output: LiveOutput; readonly hostName?: string }[];
+    }
   | { readonly kind: 'end'; readonly place: EventPlace; readonly run: RunRecord };
 
 export interface EventSources {
@@ -118,6 +123,7 @@ export class RunEventHub {
             if (next.value) yield { kind: 'end', place: closedAt(next.value.seq), run: next.value };
             return;
           }
+          if (next.value && held) this.#watchMore(held, next.value);
           if (next.value) yield { kind: 'events', events: next.value };
           else if (held?.isEmpty !== false) await woke;
         }
@@ -170,15 +176,24 @@ export class RunEventHub {
     return held;
   }
 
+  /** Executions that came later: of steps that have their turn now, and further attempts. */
+  #watchMore(held: HeldOutput, events: Piece): void {
+    const fresh = events
+      .flatMap((event) => (event.kind === 'execution' ? [event.execution] : []))
+      .filter((execution) => !isTerminalExecution(execution.state) && !held.isOf(attemptId(execution)))
+      .slice(0, Math.max(0, WATCHED_HOSTS_MAX - held.size));
+    if (fresh.length === 0) return;
+    const watched = [...new Map(fresh.map((execution) => [attemptId(execution), watchedOf(execution)])).values()];
+    held.add(
+      watched,
+      this.#sources.watchOutput(watched, (output) => held.push(output)),
+    );
+  }
+
   async #liveExecutions(runId: RunId): Promise<readonly WatchedExecution[]> {
     const states = EXECUTION_STATES.filter((state) => !isTerminalExecution(state));
     const { items } = await this.#sources.store.executionList(runId, { states }, { limit: WATCHED_HOSTS_MAX });
-    return items.map((execution) => ({
-      attempt: attemptId(execution),
-      hostId: execution.subject.id,
-      hostName: execution.subject.name,
-      ...given({ executor: execution.route?.executor }),
-    }));
+    return items.map(watchedOf);
   }
 
   #pollLater(): void {
@@ -197,4 +212,12 @@ export class RunEventHub {
     this.#polling = false;
     if (this.#watched.size > 0) this.#pollLater();
   }
+}
+
+function watchedOf(execution: ExecutionRecord): WatchedExecution {
+  const host = hostOf(execution.subject);
+  return {
+    attempt: attemptId(execution),
+    ...given({ hostId: host?.id, hostName: host?.name, executor: execution.route?.executor }),
+  };
 }

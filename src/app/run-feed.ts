@@ -14,12 +14,13 @@ import { closedAt, comparePlaces, type EventPlace } from './event-place.ts';
 export type DurableEvent =
   | { readonly kind: 'timeline'; readonly place: EventPlace; readonly entry: TimelineEntry }
   | { readonly kind: 'execution'; readonly place: EventPlace; readonly execution: ExecutionRecord }
+  /** Its counts and its times; without its tasks, since there is one for each commit. */
   | { readonly kind: 'run'; readonly place: EventPlace; readonly run: RunRecord };
 
 /** Events in the order of their places; one object for all watchers, so that it need be encoded only once. */
 export type Piece = readonly DurableEvent[];
 
-export type FeedStore = Pick<Store, 'runFetch' | 'timelineAfter' | 'executionChanges'>;
+export type FeedStore = Pick<Store, 'runHead' | 'timelineAfter' | 'executionChanges'>;
 
 /** Executions of one read: a few MiB at most. */
 const READ_MAX = 2_000;
@@ -132,7 +133,7 @@ export class RunFeed {
     try {
       while (this.#changed && this.#wakes.size > 0) {
         this.#changed = false;
-        const run = await this.#store.runFetch(this.#runId);
+        const run = await this.#store.runHead(this.#runId);
         if (!run) break;
         while (this.#readTo.seq < run.seq || this.#readTo.phase !== 'closed') {
           const events = await eventsAfter(this.#store, this.#runId, this.#readTo, run.seq, READ_MAX);

@@ -2,21 +2,24 @@
 import { othersTurn, type Clock } from '../base/clock.ts';
 import { DroverError, type InputFault } from '../base/errors.ts';
 import { given } from '../base/given.ts';
-import { newRunId, type RunId } from '../base/ids.ts';
+import { newRunId, type HostId, type RunId } from '../base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../domain/run/partition.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
 import type { Permission } from '../domain/access/permission.ts';
 import { firstAttempts, type SeedExecution } from '../domain/crew/execution.ts';
 import { parseTarget, TargetSearch, type TargetExpression, type TargetMatch } from '../domain/target/expression.ts';
+import { isStaged } from '../domain/rollout/rollout.ts';
+import { PLAN_OF_COMMAND } from '../domain/run/plan.ts';
 import type { Policy } from '../domain/run/policy.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
-import { hostSubject } from '../domain/run/subject.ts';
-import type { Placement } from '../domain/placement/placement.ts';
+import { hostSubject, NO_SUBJECT, type Subject } from '../domain/run/subject.ts';
+import type { Placement, WorkerChoice } from '../domain/placement/placement.ts';
 import { workFaults, type Work } from '../domain/work/work.ts';
 import { twinDetail } from '../domain/target/twin-words.ts';
 import type { HostRecord } from '../store/contract/host.ts';
 import type { AuditEntry } from '../store/contract/audit.ts';
+import { oneTask } from '../domain/run/new-task.ts';
 import type { NewRun, RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import { accountUse } from './account.ts';
@@ -24,8 +27,11 @@ import { assertCan, auditOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 import type { HostDirectory } from './host-view.ts';
 import { runAccounts, type RunAccounts } from './run-account.ts';
+import { batchesFault, inOrderOf } from './run-rollout.ts';
+import { sealRunSecrets, secretsOn, type RunSecrets } from './run-secrets.ts';
 
 export interface RunStartInput {
+  /** An expression; in words, where the placement says a worker instead. */
   readonly targets: string;
   /** At most so many of the hosts that match: the first by name. */
   readonly hostsMax?: number;
@@ -34,9 +40,9 @@ export interface RunStartInput {
   readonly work: Work;
   readonly policy: Policy;
   /** As whom beyond the user: by `account`. */
-  readonly placement: Pick<Placement, 'via' | 'user'>;
-  /** The values of those that the work names. */
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly placement: Pick<Placement, 'via' | 'user' | 'worker'>;
+  /** Those that the work names. */
+  readonly secrets: RunSecrets;
   /** Name or id of the account to run as. */
   readonly account?: string;
 }
@@ -65,13 +71,11 @@ export async function runBegin(
   const id = newOwnedRunId(ctx);
   const { work, policy } = input;
   const spec: RunSpec = { work, policy, placement: { ...input.placement, ...accounts.placement } };
-  const sealed =
-    Object.keys(input.secrets).length > 0
-      ? { sealedSecrets: ctx.sealer.seal(`run/${id}`, Buffer.from(JSON.stringify(input.secrets))) }
-      : {};
   // First: a use that is on record and did not happen is better than one that happened and is not.
   await accountUse(ctx, caller.actor, id, accounts.used);
-  const targets = hosts.map(({ id: hostId, name }) => hostSubject(hostId, name));
+  const targets: readonly Subject[] = spec.placement.worker
+    ? [NO_SUBJECT]
+    : inOrderOf(hosts, policy, id).map(({ id: hostId, name }) => hostSubject(hostId, name));
   const run: NewRun = {
     id,
     partition: partitionOf(id),
@@ -80,10 +84,8 @@ export async function runBegin(
     createdBy: caller.actor,
     permission: input.permission,
     targetExpression: input.targets,
-    spec,
-    targets,
-    ...sealed,
-    ...given({ claim: caller.claim }),
+    ...oneTask(spec, targets, sealRunSecrets(ctx.sealer, id, input.secrets)),
+    ...given({ claim: caller.claim, plan: isStaged(policy) ? PLAN_OF_COMMAND : undefined }),
   };
   const audit = auditOf(caller, 'job.run.create', `run/${id}`, {
     name: input.name,
@@ -94,7 +96,16 @@ export async function runBegin(
     account: input.account ?? null,
     secrets: Object.keys(input.secrets),
   });
-  const onWritten = (): void => beforeStart?.(id, firstAttempts(targets));
+  return runWrite(ctx, run, audit, () => beforeStart?.(id, firstAttempts(targets)));
+}
+
+/** With its first step where its owner is at hand. `onWritten`: before anything of it starts. */
+export function runWrite(
+  ctx: AppContext,
+  run: NewRun,
+  audit: AuditEntry,
+  onWritten: () => void = () => undefined,
+): Promise<RunRecord> {
   return ctx.ownership.create(run, audit, onWritten) ?? runLeft(ctx, run, audit, onWritten);
 }
 
@@ -107,6 +118,8 @@ async function runLeft(ctx: AppContext, run: NewRun, audit: AuditEntry, onWritte
   return record;
 }
 
+const NO_HOST = '' as HostId;
+
 interface SettledRun {
   readonly hosts: HostDirectory['hosts'];
   readonly accounts: RunAccounts;
@@ -114,19 +127,21 @@ interface SettledRun {
 
 /** Where a run goes and as whom, or every fault of it; nothing is written. */
 export async function runSettled(ctx: AppContext, caller: Caller, input: RunStartInput): Promise<SettledRun> {
-  const { hosts: matching, fault } = await expandTargets(ctx, input.targets);
+  const { worker } = input.placement;
+  const { hosts: matching, fault } = worker ? workerFault(worker) : await expandTargets(ctx, input.targets);
   const hosts = matching.slice(0, input.hostsMax);
   const accounts = await runAccounts(ctx, fault ? [] : hosts, input.placement, input.account);
   const { environment } = accounts.placement;
+  // One that differs from host to host is as long on each.
+  const secrets = secretsOn(hosts[0]?.id ?? NO_HOST, input.secrets);
+  const batches = fault ? undefined : batchesFault(input.policy, hosts.length);
   const faults = [
+    ...(batches ? [batches] : []),
     ...(fault?.code === 'bad-target' ? [fault] : []),
-    ...workFaults(input.work, { secrets: input.secrets, ...given({ environment }) }),
+    ...workFaults(input.work, { secrets, ...given({ environment }) }),
     ...accounts.faults,
   ];
-  if (accounts.used.length > 0 && !caller.can('access.account.use', ROOT))
-    throw new DroverError('permission-denied', {
-      detail: 'This run would use accounts, and the permission access.account.use is not given.',
-    });
+  assertMayUse(caller, accounts.used);
   if (faults.length > 0)
     throw new DroverError(faults.length === 1 ? faults[0]!.code : 'bad-input', {
       detail: faults.map((f) => f.detail).join(' '),
@@ -134,6 +149,28 @@ export async function runSettled(ctx: AppContext, caller: Caller, input: RunStar
     });
   if (fault) throw new DroverError(fault.code, { detail: fault.detail, faults: [fault] });
   return { hosts, accounts };
+}
+
+/** It goes to no hosts; what may be wrong is what it says of workers. */
+export function workerFault({ select, prefer = 'all' }: WorkerChoice): { hosts: []; fault?: InputFault } {
+  for (const [field, text] of [
+    ['worker', select],
+    ['prefer', prefer],
+  ] as const) {
+    const parsed = parseTarget(text);
+    if (parsed.ok) continue;
+    const { column, detail } = parsed.fault;
+    const told = `What is said of workers is not valid at column ${column}: ${detail}.`;
+    return { hosts: [], fault: { pointer: `#/${field}`, code: 'bad-target', detail: told } };
+  }
+  return { hosts: [] };
+}
+
+export function assertMayUse(caller: Caller, accounts: readonly unknown[]): void {
+  if (accounts.length > 0 && !caller.can('access.account.use', ROOT))
+    throw new DroverError('permission-denied', {
+      detail: 'This run would use accounts, and the permission access.account.use is not given.',
+    });
 }
 
 export async function runPreview(
@@ -227,7 +264,7 @@ async function matchInTurns(
 }
 
 /** A run created where partitions are owned falls into one of them: the hot path stays in this process. */
-function newOwnedRunId(ctx: AppContext): RunId {
+export function newOwnedRunId(ctx: AppContext): RunId {
   const owned = new Set(ctx.ownership.owned().map(({ id }) => id));
   for (let tries = 0; tries < 4 * PARTITION_COUNT; tries++) {
     const id = newRunId(ctx.clock.nowMs());

@@ -6,12 +6,17 @@ import { limits } from '../base/limits.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ExecutionRecord } from '../store/contract/execution.ts';
 import type { OutputGroup } from '../store/contract/output.ts';
+import type { OutputValuesFilter, OutputValuesRecord } from '../store/contract/output-value.ts';
 import type { Page } from '../store/contract/page.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
 import { assertCan, scopeOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
+import { hostOf } from '../domain/run/subject.ts';
+
+/** What a page has of values at most, but for its last line. */
+const VALUES_PAGE_BYTES = 1024 * 1024;
 
 type StoreContext = Pick<AppContext, 'store'>;
 
@@ -32,14 +37,22 @@ export function runList(
 }
 
 /** Throws `run-not-found`, as all here do. */
-export function runShow(ctx: StoreContext, caller: Caller, id: string): Promise<RunRecord> {
+export async function runShow(ctx: StoreContext, caller: Caller, id: string): Promise<RunRecord> {
   assertCan(caller, 'job.run.view');
-  return runFetch(ctx, id);
+  const run = await ctx.store.runFetch(id as RunId);
+  if (!run) throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
+  return run;
 }
 
-/** For the answer to a request that was carried out before: whoever may repeat it has seen the run. */
-export async function runFetch(ctx: StoreContext, id: string): Promise<RunRecord> {
-  const run = await ctx.store.runFetch(id as RunId);
+/** The same without its tasks and its plan. */
+export function runHeadShow(ctx: StoreContext, caller: Caller, id: string): Promise<RunRecord> {
+  assertCan(caller, 'job.run.view');
+  return runHead(ctx, id);
+}
+
+/** Without its tasks: for all that only wants the run. Also for the answer to a request that was carried out before. */
+export async function runHead(ctx: StoreContext, id: string): Promise<RunRecord> {
+  const run = await ctx.store.runHead(id as RunId);
   if (!run) throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
   return run;
 }
@@ -50,7 +63,7 @@ export async function timelineList(
   id: string,
   page: Parameters<Store['timelineList']>[1],
 ): Promise<readonly TimelineEntry[]> {
-  const run = await runShow(ctx, caller, id);
+  const run = await runHeadShow(ctx, caller, id);
   return ctx.store.timelineList(run.id, page);
 }
 
@@ -61,7 +74,7 @@ export async function executionList(
   filter: Parameters<Store['executionList']>[1],
   page: Parameters<Store['executionList']>[2],
 ): Promise<Page<ExecutionRecord>> {
-  const run = await runShow(ctx, caller, id);
+  const run = await runHeadShow(ctx, caller, id);
   return ctx.store.executionList(run.id, filter, page);
 }
 
@@ -104,8 +117,7 @@ export function hostOutputRead(
   return ctx.fleet.fetchOutput(
     {
       attempt: attemptId(execution),
-      hostId: execution.subject.id,
-      ...given({ executor: execution.route?.executor }),
+      ...given({ hostId: hostOf(execution.subject)?.id, executor: execution.route?.executor }),
     },
     stream,
     range.offset,
@@ -133,8 +145,21 @@ export async function outputGroups(
   options: Parameters<Store['outputGroups']>[1],
 ): Promise<readonly OutputGroup[]> {
   assertCan(caller, 'job.output.view');
-  const run = await runFetch(ctx, id);
+  const run = await runHead(ctx, id);
   return ctx.store.outputGroups(run.id, options);
+}
+
+/** Of executions that told some; a page ends where it is large. */
+export async function outputValuesList(
+  ctx: AppContext,
+  caller: Caller,
+  id: string,
+  filter: OutputValuesFilter,
+  page: { readonly limit: number; readonly cursor?: string },
+): Promise<Page<OutputValuesRecord>> {
+  assertCan(caller, 'job.output.view');
+  const run = await runHead(ctx, id);
+  return ctx.store.outputValuesList(run.id, filter, { ...page, bytesMax: VALUES_PAGE_BYTES });
 }
 
 async function executionFetch(ctx: StoreContext, at: ExecutionPlaceInput): Promise<ExecutionRecord> {

@@ -96,7 +96,7 @@ async function attemptSecrets(ctx: Needs, workerId: WorkerId, attempt: string): 
       : current;
   if (!key || !execution || !isWorker(execution.route?.executor, workerId))
     throw new DroverError('not-found', { detail: 'No such attempt is with this worker.' });
-  const sealed = await ctx.store.runSealedSecrets(key.runId);
+  const sealed = await ctx.store.taskSealedSecrets(key.runId, key.task);
   return sealed
     ? Object.values(
         JSON.parse(Buffer.from(ctx.sealer.open(`run/${key.runId}`, sealed)).toString()) as Record<string, string>,

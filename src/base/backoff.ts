@@ -10,6 +10,11 @@ export function fullJitterMs(attempt: number, baseMs: number, capMs: number, ran
   return Math.floor(random.next() * ceiling);
 }
 
+/** Exponential (base, 2·base, 4·base …, capped) with ±25 % jitter. `attempt` counts from 0. */
+export function exponentialMs(attempt: number, baseMs: number, capMs: number, random: Random): number {
+  return Math.floor(Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30)) * (0.75 + 0.5 * random.next()));
+}
+
 /**
  * Fibonacci schedule (1, 1, 2, 3, 5, … × base, capped) with ±25 % jitter: final reports are retried on it, so
  * that hosts which failed together do not come back together. `attempt` counts from 0.

@@ -17,6 +17,8 @@ export type WorkerId = Id<'worker'>;
 export type ServerId = Id<'server'>;
 export type TokenId = Id<'token'>;
 export type AccountId = Id<'account'>;
+export type JobId = Id<'job'>;
+export type ChannelId = Id<'channel'>;
 export type AttemptId = Id<'attempt'>;
 
 export interface ExecutionKey {

@@ -114,6 +114,8 @@ export const limits = {
   connectionsKeptForKnown: 1_000,
   /** Of one address at a worker's port, until they have proved that they are agents: a whole fleet may come from one address at once. */
   agentConnectionsPerAddressMax: 5_000,
+  /** TLS handshakes of one address that are under way at once: a millisecond of processor each; the others wait. */
+  handshakesAtOncePerAddressMax: 64,
   /** From the connection to its first byte, from there to the end of the handshake, and for the head of a request. */
   connectionStepMsMax: 10_000,
   /** A body brings at least so many bytes in every `connectionStepMsMax`. */
@@ -202,6 +204,8 @@ export const limits = {
   linkHeartbeatMs: 10_000,
   /** A link that has said nothing for this long is closed by either end. */
   linkSilentMsMax: 35_000,
+  /** A certificate with its proof, in the head of a request: those of our authority have 1 KiB. */
+  peerProofBytesMax: 4 * KiB,
   /** Handshakes a worker or server lets in per second; the others are told when to come back. */
   linkAdmissionsPerSecond: 500,
   /**

@@ -19,32 +19,60 @@ const SAME: readonly (readonly string[])[] = [
   ['login', 'auth', 'signin'],
 ];
 
-/** At most three, the nearest first; none when none is near. */
+/** Nobody means another word by a longer one, and a longer one is meant by what it begins with alone. */
+const WORD_LENGTH_MAX = 40;
+/** So many words are compared at most; of more, none is meant. */
+const WORDS_MAX = 500;
+/** Letters that may be wrong, however long a word is. */
+const WRONG_MAX = 6;
+
+/**
+ * At most three, the nearest first; none when none is near. Words and their numbers may be a stranger's: a word takes half a
+ * millisecond at most.
+ */
 export function nearest(word: string, words: readonly string[]): string[] {
+  if (word.length > WORD_LENGTH_MAX || words.length > WORDS_MAX) return [];
   const plain = word.toLowerCase();
   const same = SAME.find((names) => names.includes(plain)) ?? [];
-  const most = Math.max(1, Math.floor(plain.length / 3));
+  const most = Math.min(WRONG_MAX, Math.max(1, Math.floor(plain.length / 3)));
   return words
-    .map((one) => ({ one, far: same.includes(one) ? 0 : distance(plain, one.toLowerCase()) }))
-    .filter(({ one, far }) => far <= most || (plain.length >= 3 && one.toLowerCase().startsWith(plain)))
+    .map((one) => ({ one, far: same.includes(one) ? 0 : farness(plain, one, most) }))
+    .filter(({ far }) => far < Infinity)
     .sort((a, b) => a.far - b.far)
     .slice(0, 3)
     .map(({ one }) => one);
 }
 
-/** Letters to put in, take out, change, or exchange with their neighbour. */
-function distance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array<number>(b.length).fill(0)]);
-  for (let j = 1; j <= b.length; j++) rows[0]![j] = j;
-  for (let i = 1; i <= a.length; i++)
-    for (let j = 1; j <= b.length; j++) {
+/** Infinity: it is not meant. */
+function farness(plain: string, one: string, most: number): number {
+  const longer = one.length - plain.length;
+  if (Math.abs(longer) > most || one.length > WORD_LENGTH_MAX)
+    return plain.length >= 3 && longer > 0 && one.slice(0, plain.length).toLowerCase() === plain ? longer : Infinity;
+  const other = one.toLowerCase();
+  const far = distance(plain, other, most);
+  return far <= most ? far : plain.length >= 3 && other.startsWith(plain) ? longer : Infinity;
+}
+
+/**
+ * Letters to put in, take out, change, or exchange with their neighbour. Beyond `most` it is only said to be more: words that are
+ * as far from each other anywhere are not looked at further.
+ */
+function distance(a: string, b: string, most: number): number {
+  let [before, last]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = Array<number>(b.length + 1).fill(most + 1);
+    let least = (row[0] = i);
+    for (let j = Math.max(1, i - most); j <= Math.min(b.length, i + most); j++) {
       const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      let least = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, rows[i - 1]![j - 1]! + cost);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        least = Math.min(least, rows[i - 2]![j - 2]! + 1);
-      rows[i]![j] = least;
+      let far = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + cost);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) far = Math.min(far, before[j - 2]! + 1);
+      row[j] = far;
+      least = Math.min(least, far);
     }
-  return rows[a.length]![b.length]!;
+    if (least > most) return most + 1;
+    [before, last] = [last, row];
+  }
+  return last[b.length]!;
 }
 
 /** `Did you mean …?`, or nothing. */

@@ -4,6 +4,7 @@ interface Cause {
   readonly code?: unknown;
   readonly port?: unknown;
   readonly hostname?: unknown;
+  readonly syscall?: unknown;
   /** One for each address of a name. */
   readonly errors?: readonly unknown[];
 }
@@ -11,12 +12,14 @@ interface Cause {
 /** The end of a sentence about an address; undefined for what has words of its own, as of certificates. */
 export function networkWords(cause: unknown): string | undefined {
   if (typeof cause !== 'object' || cause === null) return undefined;
-  const { code, port, hostname, errors } = cause as Cause;
+  const { code, port, hostname, syscall, errors } = cause as Cause;
   if (errors?.[0] !== undefined) return networkWords(errors[0]);
   const name = typeof hostname === 'string' ? `the name ${hostname}` : 'its name';
   switch (code) {
     case 'ECONNREFUSED':
       return typeof port === 'number' ? `nothing listens on port ${port}` : 'nothing listens there';
+    case 'ENOENT':
+      return syscall === 'connect' ? 'no socket is there' : undefined;
     case 'ENOTFOUND':
       return `${name} is not known`;
     case 'EAI_AGAIN':

@@ -7,9 +7,12 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from './clock.ts';
 import { ConnectionGuard, connectionLimits, type ConnectionLimits } from './connection-guard.ts';
 import { DroverError } from './errors.ts';
+import { HandshakeRate, type Handshake, type HandshakeLimits } from './handshake-rate.ts';
 import { limits } from './limits.ts';
 import type { Log } from './log.ts';
+import { isLoopback } from './network.ts';
 import { Descriptors } from './node-descriptors.ts';
+import { PieceCount } from './piece-count.ts';
 
 const BACKLOG = 4_096;
 /** Connections may have this share of what was left of the descriptors at the start; the rest is for files and for our own connections. */
@@ -18,7 +21,7 @@ const CONNECTIONS_MIN = 16;
 /** The same trouble is logged no more often. */
 const LOG_EVERY_MS = 10_000;
 
-export type ListenerTrouble = 'no-room' | 'no-descriptors' | 'too-slow' | 'accept-failed';
+export type ListenerTrouble = 'no-room' | 'no-descriptors' | 'too-slow' | 'in-pieces' | 'accept-failed';
 
 export interface ListenerOptions {
   readonly clock: Clock;
@@ -26,6 +29,8 @@ export interface ListenerOptions {
   readonly onConnection: (socket: Socket) => void;
   readonly handshakeMs?: number;
   readonly connections?: ConnectionLimits;
+  /** Other limits than the product's, for tests; then for this machine's own as well. */
+  readonly handshakes?: HandshakeLimits;
 }
 
 export interface Listener {
@@ -40,10 +45,17 @@ export interface Listener {
   listen(host: string, port: number): Promise<void>;
   close(): Promise<void>;
   cut(socket: Socket, step: string): void;
-  /** Its TLS handshake begins, and has so long as a whole: a byte now and then would hold it for ever. */
-  shake(socket: Socket): void;
-  /** It is through. */
+  /**
+   * Its TLS handshake begins, by `begin`, as soon as its address may have one more, and has so long as a whole: a byte now and then would
+   * hold it for ever. This machine's own never wait: whoever is on it has its processor anyway.
+   */
+  shake(socket: Socket, begin: () => void): void;
+  /** It is through; what comes from now on is counted in pieces, until it is somebody's. */
   shaken(tls: TLSSocket): void;
+  /** It has sent the head of a request. */
+  asked(socket: Socket): void;
+  /** It is somebody's: its handshake and its pieces count against nobody. */
+  proved(tls: Socket): void;
   /** The connection has proved that it is a link: it is not counted any more, and its address is known from now on. */
   linked(tls: TLSSocket): void;
 }
@@ -56,6 +68,7 @@ export function createListener(options: ListenerOptions): Listener {
     'no-room': 0,
     'no-descriptors': 0,
     'too-slow': 0,
+    'in-pieces': 0,
     'accept-failed': 0,
   };
   const loggedAtMs = new Map<ListenerTrouble, number>();
@@ -65,6 +78,17 @@ export function createListener(options: ListenerOptions): Listener {
   const byPeer = new Map<string, Socket>();
   /** What ends the wait for their handshake. */
   const shaking = new Map<Socket, () => void>();
+  const rate = new HandshakeRate(clock, options.handshakes);
+  /** Of those that have proved nothing yet. */
+  const handshakes = new Map<Socket, Handshake>();
+  const pieces = new PieceCount((socket) => {
+    trouble(
+      'in-pieces',
+      { address: socket.remoteAddress },
+      'a connection says a byte at a time what it says, and is cut',
+    );
+    socket.destroy();
+  });
 
   function trouble(kind: ListenerTrouble, fields: object, message: string): void {
     troubles[kind]++;
@@ -92,6 +116,8 @@ export function createListener(options: ListenerOptions): Listener {
   function forget(socket: Socket): void {
     descriptors.note(-1);
     endShake(socket);
+    handshakes.get(socket)?.gone();
+    handshakes.delete(socket);
     forgetPeer(socket);
     sockets.delete(socket);
   }
@@ -152,17 +178,37 @@ export function createListener(options: ListenerOptions): Listener {
       trouble('too-slow', { address: socket.remoteAddress, step }, 'a connection was too slow and is cut');
       socket.destroy();
     },
-    shake(socket) {
+    shake(socket, begin) {
       const cancel = clock.after(options.handshakeMs ?? limits.connectionStepMsMax, () => {
         if (shaking.delete(socket)) listener.cut(socket, 'handshake');
       });
       shaking.set(socket, cancel);
+      const address = socket.remoteAddress ?? '';
+      if (options.handshakes === undefined && isLoopback(address)) return begin();
+      handshakes.set(
+        socket,
+        rate.enter(address, () => {
+          if (!socket.destroyed) begin();
+        }),
+      );
     },
     shaken(tls) {
+      pieces.watch(tls);
       const socket = byPeer.get(peerOf(tls));
-      if (socket) endShake(socket);
+      if (!socket) return;
+      endShake(socket);
+      handshakes.get(socket)?.over();
+    },
+    asked: (socket) => pieces.onRequest(socket),
+    proved(tls) {
+      pieces.forget(tls);
+      const socket = byPeer.get(peerOf(tls));
+      if (!socket) return;
+      handshakes.get(socket)?.proved();
+      handshakes.delete(socket);
     },
     linked(tls) {
+      listener.proved(tls);
       const socket = byPeer.get(peerOf(tls));
       if (!socket) return;
       guard.isLink(socket, tls.remoteAddress ?? '');
@@ -185,10 +231,6 @@ function boundedBy(descriptors: Descriptors, wanted: ConnectionLimits): Connecti
 
 function peerOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
-}
-
-export function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && (/^(::ffff:)?127\./.test(address) || address === '::1');
 }
 
 /** What is up to whoever chose the address, in words; anything else as it is. */

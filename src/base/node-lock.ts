@@ -1,28 +1,39 @@
 /**
- * One process per data folder, and the right kind of folder. The lock is a listening socket in Linux's abstract name space: the
- * kernel takes it away with the process, whatever ends it, so nothing stale is ever left. Elsewhere it is a socket file.
+ * One process per data folder, and the right kind of folder. The lock is a file in the folder that is locked in the
+ * kernel (`flock`) for as long as this process has it open: the kernel takes the lock away with the process, whatever
+ * ends it, so nothing stale is ever left, and of two that start at once one has it. The file is for our user alone, in a
+ * folder of ours, so no other user of the machine can take the lock, or say anything in it.
  */
 import {
   accessSync,
+  closeSync,
   constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
   lstatSync,
+  openSync,
   readdirSync,
   readFileSync,
-  realpathSync,
+  readSync,
+  renameSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
-import { createHash } from 'node:crypto';
-import { connect, createServer } from 'node:net';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { systemClock } from './clock.ts';
 import { DroverError } from './errors.ts';
 import { makeFolder } from './node-folder.ts';
 import { systemWordsOf } from './system-words.ts';
 
 const MARKER = 'drover.json';
-const HOLDER_ANSWER_MS = 500;
-const HOLDER_ANSWER_BYTES = 16;
+/** Holds the pid of who has the lock, for whoever is refused. It is never removed: a lock is of a file, not of a name. */
+const LOCK = '.lock';
+const PID_BYTES_MAX = 16;
+const UNFINISHED_MARKER = `${MARKER}.new`;
+/** Not in Node's constants: macOS locks a file as it opens it. */
+const O_EXLOCK = 0x20;
 
 /** Folders on the way to a script of another user may be passed, never listed; folders of servers and workers are their own. */
 const MODES = { up: 0o711, agent: 0o711, server: 0o700, worker: 0o700 } as const;
@@ -42,27 +53,115 @@ export async function acquireFolderLock(
     });
   }
   assertOurs(folder, 'The data folder');
-  checkMarker(folder, kind);
-  const path = realpathSync(folder);
-  const name = `drover-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
-  const server = createServer((socket) => socket.end(`${process.pid}\n`));
-  const address = process.platform === 'linux' ? `\0${name}` : join(path, '.lock');
-  const taken = await new Promise<boolean>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(true) : reject(error),
-    );
-    server.listen({ path: address }, () => resolve(false));
-  });
-  if (taken) {
-    const holder = await askHolder(address);
-    throw new DroverError('data-folder-in-use', {
-      detail:
-        `Another Drover process${holder ? ` (pid ${holder})` : ''} uses ${folder}. Stop it first, or choose ` +
-        'another folder with --data.',
-    });
+  // Before a file is put into it, and once more when nobody else can make the mark.
+  readMarker(folder, kind);
+  const held = takeLock(folder);
+  try {
+    if (!readMarker(folder, kind)) writeMarker(folder, kind);
+  } catch (error) {
+    closeSync(held);
+    throw error;
   }
-  server.unref();
-  return { release: () => server.close() };
+  return { release: () => closeSync(held) };
+}
+
+/** The open file; the lock goes when it is closed. Throws `data-folder-in-use`, `data-folder-unwritable`. */
+function takeLock(folder: string): number {
+  const path = join(folder, LOCK);
+  for (;;) {
+    const fd = openLock(path, folder);
+    let isHeld = false;
+    try {
+      if (!lockFile(fd, path)) throw inUse(folder, pidIn(fd));
+      // Who had it may have removed the folder meanwhile, and somebody made it anew: that lock would be of no file.
+      isHeld = isStillThere(fd, path);
+      if (!isHeld) continue;
+      writePid(fd);
+      return fd;
+    } finally {
+      if (!isHeld) closeSync(fd);
+    }
+  }
+}
+
+function openLock(path: string, folder: string): number {
+  // A link would have another file written, a pipe would have us wait.
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  let fd: number;
+  try {
+    fd = openSync(path, process.platform === 'linux' ? flags : flags | O_EXLOCK, 0o600);
+  } catch (error) {
+    // Where opening locks.
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') throw inUse(folder, '');
+    const isLink = (error as NodeJS.ErrnoException).code === 'ELOOP';
+    throw unlockable(path, isLink ? 'it is a symbolic link' : systemWordsOf(error, path), error);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw unlockable(path, 'it is no file');
+    assertOurs(path, 'The lock of the data folder');
+    // Who may read it may lock it.
+    if ((stat.mode & 0o077) !== 0) fchmodSync(fd, 0o600);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/**
+ * False when another process has it. Node cannot lock files; the program `flock` of every Linux can, by a descriptor that it is given:
+ * the lock is of the open file, which it shares with us, and so stays ours when it has ended.
+ */
+function lockFile(fd: number, path: string): boolean {
+  if (process.platform !== 'linux') return true;
+  const { status, error, stderr } = spawnSync('flock', ['-n', '3'], {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    encoding: 'utf8',
+    cwd: '/',
+    env: { PATH: [process.env.PATH, '/usr/bin:/bin'].filter(Boolean).join(':'), LC_ALL: 'C' },
+  });
+  if (status === 0) return true;
+  // The status is that of a lock that is taken, and of nothing else where it has no words.
+  if (status === 1 && stderr === '') return false;
+  const why =
+    (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+      ? 'the program flock is not here (it comes with util-linux)'
+      : (error?.message ?? stderr).trim().slice(-200);
+  throw unlockable(path, why, error);
+}
+
+function isStillThere(fd: number, path: string): boolean {
+  const [held, there] = [fstatSync(fd), lstatSync(path, { throwIfNoEntry: false })];
+  return there !== undefined && held.ino === there.ino && held.dev === there.dev;
+}
+
+function writePid(fd: number): void {
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch {
+    // A full disk keeps nobody from the lock: who is refused is not told whose it is.
+  }
+}
+
+/** Of who has it; nothing where it has not written it yet. */
+function pidIn(fd: number): string {
+  const bytes = Buffer.alloc(PID_BYTES_MAX);
+  const text = bytes.toString('latin1', 0, readSync(fd, bytes, 0, PID_BYTES_MAX, 0));
+  return /^\d{1,10}$/.exec(text.trim())?.[0] ?? '';
+}
+
+function inUse(folder: string, pid: string): DroverError {
+  return new DroverError('data-folder-in-use', {
+    detail:
+      `Another Drover process${pid ? ` (pid ${pid})` : ''} uses ${folder}. Stop it first, or choose ` +
+      'another folder with --data.',
+  });
+}
+
+function unlockable(path: string, why: string, cause?: unknown): DroverError {
+  return new DroverError('data-folder-unwritable', { detail: `${path} cannot be locked: ${why}.`, cause });
 }
 
 /**
@@ -84,43 +183,21 @@ export function assertOurs(path: string, what: string): void {
   });
 }
 
-/**
- * The lock's holder tells its pid to whoever connects; one that is stopped or busy tells nothing. Any user of this
- * machine may hold that name, so no more than a number is taken from who does, and nothing is waited for long.
- */
-function askHolder(address: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect({ path: address });
-    const cancel = systemClock.after(HOLDER_ANSWER_MS, () => socket.destroy());
-    socket.on('data', (bytes: Buffer) => {
-      text += bytes.toString('latin1', 0, HOLDER_ANSWER_BYTES);
-      if (text.length >= HOLDER_ANSWER_BYTES) socket.destroy();
-    });
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      cancel();
-      resolve(/^\d{1,10}$/.exec(text.trim())?.[0] ?? '');
-    });
-  });
-}
-
-function checkMarker(folder: string, kind: string): void {
+/** Whether the mark is there. Throws `data-folder-foreign` where it is another's, or where there is something else and no mark. */
+function readMarker(folder: string, kind: string): boolean {
   const path = join(folder, MARKER);
   assertOurs(path, 'The mark of the data folder');
-  let text: string | undefined;
+  let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  if (text === undefined) {
-    if (readdirSync(folder).length > 0)
+    // Of one that is just starting, or was ended as it did.
+    if (readdirSync(folder).some((name) => ![LOCK, MARKER, UNFINISHED_MARKER].includes(name)))
       throw new DroverError('data-folder-foreign', {
         detail: `${folder} is not empty and not a Drover data folder. Choose an empty folder with --data.`,
       });
-    writeFileSync(path, `${JSON.stringify({ kind, version: 1 })}\n`, { mode: 0o600 });
-    return;
+    return false;
   }
   let marker: { kind?: unknown; version?: unknown } = {};
   try {
@@ -132,4 +209,12 @@ function checkMarker(folder: string, kind: string): void {
     throw new DroverError('data-folder-foreign', {
       detail: `${folder} is a data folder of ${String(marker.kind ?? 'something else')}, not of ${kind}. Choose another with --data.`,
     });
+  return true;
+}
+
+/** Whole or not at all: somebody else who starts reads it meanwhile. */
+function writeMarker(folder: string, kind: string): void {
+  const unfinished = join(folder, UNFINISHED_MARKER);
+  writeFileSync(unfinished, `${JSON.stringify({ kind, version: 1 })}\n`, { mode: 0o600 });
+  renameSync(unfinished, join(folder, MARKER));
 }

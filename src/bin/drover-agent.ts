@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { freemem, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { AgentService } from '../agent/agent.ts';
+import { dataFolderOf } from './data-folders.ts';
 import { becomeUser } from './own-user.ts';
 import { AgentSession } from '../agent/session.ts';
 import { beginStart } from '../agent/start-counter.ts';
@@ -20,7 +21,9 @@ import { refuseOwnCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import type { Log } from '../base/log.ts';
 import { createJsonLog } from '../base/node-log.ts';
+import { NameLookups, namesAtOnce } from '../base/node-names.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
+import { insteadOf } from '../base/other-form.ts';
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
 import { oneForm } from '../domain/target/nameable.ts';
@@ -77,9 +80,7 @@ async function main(): Promise<void> {
   // As the server has it on record, so that the two can be compared.
   if (values.name !== undefined) values.name = oneForm(values.name);
   const platform = platformOfHost();
-  const dataDir =
-    values.data ??
-    (process.getuid?.() === 0 ? '/var/lib/drover-agent' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-agent`);
+  const dataDir = values.data ?? dataFolderOf('agent');
   const log = calmLog(createJsonLog({ role: 'agent' }), systemClock);
   const present = values['enrol-only'] ? enrolledAs(dataDir, values.join ?? process.env.DROVER_JOIN) : undefined;
   if (present !== undefined) return void process.stdout.write(`${present}\n`);
@@ -100,6 +101,7 @@ async function main(): Promise<void> {
   const place = systemRandom.next();
   const address = (worker: string): string => `wss://${worker}/link/v1/agent`;
   const faults = new LinkFaults(log);
+  const names = new NameLookups({ clock: systemClock, atOnceMax: namesAtOnce() });
   const dialer = createLinkClient<WorkerToAgentFrame, AgentFrame>({
     urls: () => workersToDial(identity, values.worker ?? [], place).map(address),
     peerRole: 'worker',
@@ -109,6 +111,7 @@ async function main(): Promise<void> {
     identity: () => identity,
     clock: systemClock,
     random: systemRandom,
+    names,
     log,
     onRefused: (code, detail) => log.error({ code, detail }, 'the worker refused this agent'),
   });
@@ -138,6 +141,7 @@ async function main(): Promise<void> {
     identity: () => identity,
     clock: systemClock,
     random: systemRandom,
+    names,
     log,
     isLinked: () => agent.isLinked,
     tell: (frame) => agent.tellUpgrade(frame),
@@ -304,7 +308,10 @@ function noteLink(dataDir: string, state: 'linked' | 'unlinked', log: Log): void
 
 function parseLabel(text: string): [string, string] {
   const at = text.indexOf('=');
-  if (at < 1) throw new DroverError('bad-input', { detail: `--label wants NAME=VALUE, not ${JSON.stringify(text)}.` });
+  if (at < 1)
+    throw new DroverError('bad-input', {
+      detail: `--label wants NAME=VALUE, not ${JSON.stringify(text)}${insteadOf('=', text)}.`,
+    });
   return [oneForm(text.slice(0, at)), oneForm(text.slice(at + 1))];
 }
 

@@ -13,7 +13,7 @@ import { databaseAddress } from './database-address.ts';
 import { openPlace } from './backup-place.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
-import { serverDataDir } from './data-folders.ts';
+import { dataFolderOf } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 
 async function main(): Promise<void> {
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
 async function take(path: string, data: string | undefined, json: boolean): Promise<void> {
   const log = createJsonLog({ role: 'backup' }, 'error');
   const external = databaseAddress('DATABASE_URL');
-  const dataDir = resolve(data ?? (external ? serverDataDir() : upDataDir()));
+  const dataDir = resolve(data ?? (external ? dataFolderOf('server') : upDataDir()));
   // Only to name the keys that the backup needs: it is as good without.
   const masterKey = findMasterKey(masterKeyFile(dataDir, external), process.env.DROVER_MASTER_KEY);
   const database = external

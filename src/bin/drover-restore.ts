@@ -19,7 +19,7 @@ import { restoreBackup } from '../store/postgres/backup/restore.ts';
 import { databaseAddress } from './database-address.ts';
 import { backupAt, masterKeyFile, onInterrupt, Progress, told } from './backup-words.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
-import { serverDataDir } from './data-folders.ts';
+import { dataFolderOf } from './data-folders.ts';
 
 async function main(): Promise<void> {
   const { values, positionals } = readArgs({
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     throw new DroverError('bad-input', { detail: 'drover restore wants one file to read.' });
   const log = createJsonLog({ role: 'restore' }, 'error');
   const external = databaseAddress('DATABASE_URL');
-  const dataDir = resolve(values.data ?? (external ? serverDataDir() : upDataDir()));
+  const dataDir = resolve(values.data ?? (external ? dataFolderOf('server') : upDataDir()));
   const keyFile = masterKeyFile(dataDir, external);
   const given = values['master-key'];
   if (given !== undefined) assertReadable(given);

@@ -12,13 +12,16 @@ import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { keepFilesPrivate, onStopSignal, runMain } from '../base/node-process.ts';
 import { readArgs } from '../base/read-args.ts';
+import { parseWeights, type ScoreWeights } from '../domain/placement/plugins.ts';
 import { newApiToken } from '../app/token.ts';
+import { authorityFile, writeAuthority } from '../pki/authority-file.ts';
+import { parseAllowList } from '../outbound/allow-list.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import { loadMasterKey } from '../pki/sealer.ts';
 import { migrateAsOwner } from '../store/postgres/owner-role.ts';
 import type { Store } from '../store/contract/store.ts';
 import { databaseAddress } from './database-address.ts';
-import { serverDataDir } from './data-folders.ts';
+import { dataFolderOf } from './data-folders.ts';
 import { onceDatabaseAnswers } from './database-wait.ts';
 import { createServer } from './server.ts';
 
@@ -47,7 +50,7 @@ async function main(): Promise<void> {
   const log = calmLog(createJsonLog({ role: 'server' }), systemClock);
   if (values['migrate-only'])
     return migrateAsOwner(databaseAddress('DATABASE_OWNER_URL') ?? databaseUrl, databaseUrl, log);
-  const dataDir = values.data ?? serverDataDir();
+  const dataDir = values.data ?? dataFolderOf('server');
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'server');
   keepFilesPrivate();
@@ -67,12 +70,16 @@ async function main(): Promise<void> {
       process.env.DROVER_RELEASE_KEY,
       log,
     ),
+    outboundAllowed: parseAllowList(process.env.DROVER_OUTBOUND_ALLOW ?? ''),
+    placementWeights: placementWeights(process.env.DROVER_PLACEMENT_WEIGHTS ?? ''),
+    ...given({ linksUrl: linksUrl(process.env.DROVER_PUBLIC_URL) }),
   });
   onStopSignal(log, server.stop);
   const token = values['bootstrap-token']
     ? await onceDatabaseAnswers(systemClock, log, () => bootstrapToken(server.store))
     : undefined;
-  const ready = { ready: true, url: server.url, ...given({ token: token || undefined }) };
+  writeAuthority(dataDir, server.ca);
+  const ready = { ready: true, url: server.url, ca: authorityFile(dataDir), ...given({ token: token || undefined }) };
   log.info({ url: server.url }, 'ready');
   // Our supervisor reaches us from this machine, whatever name others use.
   process.send?.({ ...ready, localUrl: server.localUrl, ca: server.ca });
@@ -80,6 +87,22 @@ async function main(): Promise<void> {
   // A supervisor has it by message; what it keeps of our output is a log, and no place for a token.
   else if (token && process.send === undefined)
     process.stdout.write(`An administrator's token, shown this once: ${token}\n`);
+}
+
+function placementWeights(text: string): ScoreWeights {
+  const read = parseWeights(text);
+  if (read.ok) return read.weights;
+  throw new DroverError('bad-input', { detail: `DROVER_PLACEMENT_WEIGHTS: ${read.detail}` });
+}
+
+/** Without the slash at its end. */
+function linksUrl(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^https?:\/\/[^\s?#]+$/.test(text) || !URL.canParse(text))
+    throw new DroverError('bad-input', {
+      detail: `DROVER_PUBLIC_URL wants a URL such as https://drover.example.com, not ${JSON.stringify(text)}.`,
+    });
+  return text.replace(/\/+$/, '');
 }
 
 /** An admin token for whoever started us; the supervisor keeps it. Every server of a cluster may make its own. */

@@ -23,6 +23,7 @@ import { programName } from '../cli/program-name.ts';
 import { noteFolder } from '../cli/servers/local-folders.ts';
 import { assertFolderRestored } from '../embedded/database-of-folder.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/embedded-postgres.ts';
+import { authorityFile } from '../pki/authority-file.ts';
 import { agentBundle } from './agent-program.ts';
 import { SupervisedChild, type ChildOptions } from './supervised-child.ts';
 import { ACCESS, isDue, isValid, readAccess, renewToken, writeAccess, type Access } from './up-access.ts';
@@ -58,17 +59,19 @@ async function main(): Promise<void> {
     await up.stop();
     throw error;
   });
-  if (config.json) process.stdout.write(`${JSON.stringify({ ready: true, url, token })}\n`);
+  const ca = authorityFile(config.dataDir);
+  if (config.json) process.stdout.write(`${JSON.stringify({ ready: true, url, token, ca })}\n`);
   else process.stdout.write(welcome(config, url, token));
 }
 
 function welcome(config: UpConfig, url: string, token: string): string {
   const known = config.dataDir === upDataDir();
   const program = programName();
-  const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token}\n`;
+  const ca = authorityFile(config.dataDir);
+  const access = known ? '' : `  export DROVER_URL=${url} DROVER_TOKEN=${token} DROVER_CA=${ca}\n`;
   return (
     `Drover is up at ${url}\n\n  data     ${config.dataDir}\n  token    ` +
-    `${known ? join(config.dataDir, ACCESS) : token}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in ` +
+    `${known ? join(config.dataDir, ACCESS) : token}\n  ca       ${ca}\n  hosts    ${config.agents}${scriptsAs(config)}\n\nGo on in ` +
     `another terminal:\n${access}  ${program} hosts list\n  ${program} run -t all -- uptime\n\nCtrl-C stops it; the ` +
     'data stays.\n'
   );
@@ -183,6 +186,7 @@ class Up {
         this.#say(`PostgreSQL ended by itself (${why}); starting it again. Its log: ${logFile}`);
       },
       onBack: () => this.#say('PostgreSQL answers again'),
+      onNote: (note) => this.#say(note),
     });
     this.#disk = this.#watchedDisk(folder);
     await (this.#databaseStart = this.#postgres.start());

@@ -11,6 +11,7 @@ import { refuseCoreFiles } from '../base/node-core-files.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
 import { createJsonLog } from '../base/node-log.ts';
 import { settleForManyConnections } from '../base/node-memory.ts';
+import { NameLookups, NAMES_OF_LINKS } from '../base/node-names.ts';
 import { keepFilesPrivate, onStopSignal, runMain, version } from '../base/node-process.ts';
 import { readArgs } from '../base/read-args.ts';
 import { systemRandom } from '../base/random.ts';
@@ -32,6 +33,8 @@ import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { WorkerService } from '../worker/worker.ts';
+import { ownProcesses, parseCapacity } from './own-processes.ts';
+import { dataFolderOf } from './data-folders.ts';
 
 interface WorkerIdentity extends RenewableIdentity {
   workerId: string;
@@ -61,6 +64,8 @@ async function main(): Promise<void> {
       server: { type: 'string' },
       capacity: { type: 'string' },
       'ssh-capacity': { type: 'string' },
+      'process-user': { type: 'string' },
+      'process-capacity': { type: 'string' },
       'queue-weights': { type: 'string' },
       json: { type: 'boolean' },
     },
@@ -68,9 +73,7 @@ async function main(): Promise<void> {
   });
   // As the server has it on record.
   if (values.name !== undefined) values.name = oneForm(values.name);
-  const dataDir =
-    values.data ??
-    (process.getuid?.() === 0 ? '/var/lib/drover-worker' : `${process.env.HOME ?? '/tmp'}/.local/share/drover-worker`);
+  const dataDir = values.data ?? dataFolderOf('worker');
   const log = calmLog(createJsonLog({ role: 'worker' }), systemClock);
   refuseCoreFiles(log);
   await acquireFolderLock(dataDir, 'worker');
@@ -87,16 +90,17 @@ async function main(): Promise<void> {
   const faults = new LinkFaults(log);
   const agents = createLinkServer<AgentFrame, WorkerToAgentFrame>({
     role: 'agent',
+    authority: identity.ca,
     shapes: AGENT_FRAMES,
     onFault: faults.note,
     onPassedOver: faults.notePassedOver,
     clock: systemClock,
     refuse: (id) => worker.refusalOf(id),
+    onProved: (socket) => agentPort.proved(socket),
   });
   const keys = (): AgentPortKeys => ({
     key: identity.privateKey,
     cert: `${identity.certificate}\n${identity.ca}`,
-    ca: identity.ca,
   });
   const agentPort = createAgentPort({
     clock: systemClock,
@@ -126,12 +130,15 @@ async function main(): Promise<void> {
     recordHostKey: (hostId, key) => worker.recordHostKey(hostId, key),
     secretsOf: (attempt) => worker.secretsOf(attempt),
   });
+  const own = ownProcesses(dataDir, values, { clock: systemClock, log });
+  const names = new NameLookups({ clock: systemClock, atOnceMax: NAMES_OF_LINKS });
   const worker: WorkerService = new WorkerService({
-    engines: [{ name: 'ssh', ledger: ssh.ledger }],
+    engines: [{ name: 'ssh', ledger: ssh.ledger }, ...(own ? [{ name: 'process' as const, ledger: own.ledger }] : [])],
     ssh: {
       accessChanged: () => ssh.engine.accessChanged(),
       test: (hostId, accountId) => ssh.engine.test({ hostId, ...given({ accountId }) }),
     },
+    ...given({ room: own?.room }),
     id: identity.workerId,
     version: version(),
     agentAddress,
@@ -147,6 +154,7 @@ async function main(): Promise<void> {
     capacity: {
       agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault),
       ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault),
+      process: own?.capacity ?? 0,
     },
     frameCounts: () => ({ framesRefused: faults.total, framesPassedOver: faults.passedOver }),
     weights: parseWeights(values['queue-weights']),
@@ -160,6 +168,7 @@ async function main(): Promise<void> {
         identity: () => identity,
         clock: systemClock,
         random: systemRandom,
+        names,
         log,
         reconnectCapMs: limits.workerReconnectCapMs,
         onRefused(code, detail) {
@@ -219,15 +228,6 @@ async function enrol(
   };
   writeJsonFile(dataDir, IDENTITY, identity);
   return identity;
-}
-
-function parseCapacity(option: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (!/^[1-9]\d{0,6}$/.test(text))
-    throw new DroverError('bad-input', {
-      detail: `${option} wants a number of executions from 1 to 9999999, not ${JSON.stringify(text)}.`,
-    });
-  return Number(text);
 }
 
 function parseWeights(text: string | undefined): QueueWeights {

@@ -4,9 +4,14 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from '../base/node-folder.ts';
 
+const WORKER_THREADS = 64;
+
 const ROLES: Readonly<Record<string, () => Promise<unknown>>> = {
   server: () => import('./drover-server.ts'),
-  worker: () => import('./drover-worker.ts'),
+  worker() {
+    widenThreadPool();
+    return import('./drover-worker.ts');
+  },
   agent: () => import('./drover-agent.ts'),
   up: () => import('./drover-up.ts'),
   backup: () => import('./drover-backup.ts'),
@@ -24,6 +29,15 @@ function keepCompiled(): void {
   } catch {
     // Compiled afresh each time, then.
   }
+}
+
+/**
+ * A worker looks up names of its hosts, and each that is not answered holds a thread for as long as the system likes. Two such names would
+ * have all that Node gives them by itself. Before anything else is loaded: loading begins the threads. One that waits costs some kilobytes.
+ */
+function widenThreadPool(): void {
+  if (!(Number(process.env.UV_THREADPOOL_SIZE) >= WORKER_THREADS))
+    process.env.UV_THREADPOOL_SIZE = String(WORKER_THREADS);
 }
 
 /** `--agents -1` means what it says, and is refused for that; the roles' own reading of flags would take it for two flags. */
@@ -49,6 +63,9 @@ async function main(): Promise<void> {
     return;
   }
   const { runCommand } = await import('../cli/program.ts');
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
+  // A terminal that was closed takes no more words; what is under way goes on.
+  process.stderr.on('error', () => undefined);
   process.exitCode = await runCommand(process.argv.slice(2));
 }
 

@@ -14,19 +14,22 @@ import { newId, type ServerId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { version } from '../base/node-process.ts';
+import { systemRandom } from '../base/random.ts';
 import { LinkFleet } from '../fleet/link-fleet.ts';
 import { createApi } from '../http/api.ts';
 import { WatcherPlaces } from '../http/watcher-places.ts';
-import { isLoopback } from '../base/node-listener.ts';
 import { createPort, type Port } from '../http/port.ts';
 import { WORKER_FRAMES } from '../protocol/link/worker-frames.ts';
 import { LinkFaults } from '../link/link-faults.ts';
 import { createLinkServer } from '../link/ws-server.ts';
 import { startAuditSealer } from '../loops/audit-sealer.ts';
 import { startMaintenance } from '../loops/maintenance.ts';
+import { NoticeTeller } from '../loops/notice-teller.ts';
 import { RunOwner } from '../owner/run-owner.ts';
 import { SshContacts } from '../owner/ssh-contacts.ts';
 import { UpgradeOwner } from '../loops/upgrade-owner.ts';
+import type { AllowList } from '../outbound/allow-list.ts';
+import { createOutbound } from '../outbound/outbound.ts';
 import { fingerprint } from '../pki/ca.ts';
 import { certificateRequest, newKey } from '../pki/identity.ts';
 import { type MasterKey } from '../pki/sealer.ts';
@@ -38,6 +41,8 @@ import { onceDatabaseAnswers } from './database-wait.ts';
 import { HostView } from '../app/host-view.ts';
 import { ServerMetrics } from '../http/metrics.ts';
 import { StreamWords } from '../http/routes/runs/stream-words.ts';
+import { given } from '../base/given.ts';
+import type { ScoreWeights } from '../domain/placement/plugins.ts';
 
 const SERVER_CERTIFICATE_MS = 365 * 86_400_000;
 
@@ -52,6 +57,12 @@ export interface ServerConfig {
   readonly clock: Clock;
   readonly certificateMs: number;
   readonly packages: AgentPackages;
+  /** Which strange machines it may speak to. */
+  readonly outboundAllowed: AllowList;
+  /** By what workers are chosen for tasks without hosts; 1 each unless given. */
+  readonly placementWeights?: ScoreWeights;
+  /** How people reach it, where that is by another URL than its own: links in notices begin so. Without a slash at its end. */
+  readonly linksUrl?: string;
 }
 
 export interface Server {
@@ -104,11 +115,13 @@ export async function createServer(config: ServerConfig): Promise<Server> {
   );
   const listener = createLinkServer<WorkerToServerFrame, ServerToWorkerFrame>({
     role: 'worker',
+    authority: ca.certificate,
     shapes: WORKER_FRAMES,
     onFault: faults.note,
     onPassedOver: faults.notePassedOver,
     clock,
     refuse: (id) => fleet.refusalOf(id),
+    onProved: (socket) => port.proved(socket),
   });
   const enrolment: EnrolmentContext = {
     store,
@@ -122,6 +135,8 @@ export async function createServer(config: ServerConfig): Promise<Server> {
   const fleet: LinkFleet = new LinkFleet({
     serverId,
     listener,
+    random: systemRandom,
+    ...given({ weights: config.placementWeights }),
     store: store.forFleet,
     enrolment: { ...enrolment, store: store.forFleet },
     masterKey,
@@ -147,12 +162,26 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     log,
     isLeaseTrusted: () => lease.isTrusted(),
     isWatched: (runId) => events.isWatched(runId),
-    onProgress: (runId) => progress.tell(runId),
+    onProgress(runId) {
+      progress.tell(runId);
+      notices.wake();
+    },
     onCommitted: (figures) => metrics.observeCommit(figures),
     onContact: (hostId, contact) => contacts.note(hostId, contact),
     onUnknownReport: () => metrics.observeUnknownReport(),
   });
+  const outbound = createOutbound({ allowed: config.outboundAllowed, clock });
   let publicUrl = '';
+  const runLinkOf = (runId: string): string => `${config.linksUrl ?? publicUrl}/api/v1/runs/${runId}`;
+  const notices = new NoticeTeller({
+    store,
+    sealer: masterKey,
+    outbound,
+    clock: store.clock(),
+    random: systemRandom,
+    log,
+    linkOf: runLinkOf,
+  });
   const api = createApi(
     {
       store,
@@ -160,6 +189,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
       clock: store.clock(),
       log,
       sealer: masterKey,
+      outbound,
       ownership: owner,
       fleet,
       enrolment,
@@ -170,10 +200,12 @@ export async function createServer(config: ServerConfig): Promise<Server> {
       packages: config.packages,
       space,
       publicUrl: () => publicUrl,
+      runLinkOf,
       agentsShareUser: config.agentsShareUser,
       caFingerprint: fingerprint(ca.certificate),
     },
     {
+      onCaller: (socket) => port.proved(socket),
       readiness: async () => ({
         database: await store.ping().then(
           () => true,
@@ -190,7 +222,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     port: wanted,
     clock,
     log,
-    tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
+    tls: { key, cert: `${signed!.certificate}\n${ca.certificate}` },
     onRequest: (request, response) => api.routing(request, response),
     onUpgrade: (request, socket, head) =>
       request.url === '/link/v1/worker' ? listener.handleUpgrade(request, socket, head) : !socket.destroy(),
@@ -217,6 +249,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
   await answered(() => fleet.start(owner, upgrades));
   await owner.start();
   await upgrades.start();
+  await notices.start();
   const stopMaintenance = startMaintenance(store, clock, log);
   const stopSealer = startAuditSealer(store, clock, log);
   return {
@@ -230,6 +263,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
       await disk?.stop();
       stopMaintenance();
       await stopSealer();
+      await notices.stop();
       await upgrades.stop();
       await owner.stop();
       await contacts.stop();
@@ -287,8 +321,7 @@ function serverNames(host: string, advertise: string | undefined): string[] {
 
 function urlOf(host: string, port: number, advertise: string | undefined): string {
   if (advertise) return `https://${advertise}`;
-  if (isLoopback(host) || host === 'localhost') return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `https://${isWildcard(host) ? hostname() : host}:${port}`;
+  return `https://${isWildcard(host) ? hostname() : host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function isWildcard(host: string): boolean {

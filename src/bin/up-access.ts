@@ -1,6 +1,7 @@
 /** The administrator's token of this machine, and where its own commands find it. */
 import { createClient, dataOf, DroverApiError } from '@drover/sdk';
 import { systemClock } from '../base/clock.ts';
+import { writeAuthority } from '../pki/authority-file.ts';
 import { readJsonFile, writeJsonFile } from '../pki/identity.ts';
 
 /** How this machine's own client finds us; readable by our user alone. */
@@ -28,6 +29,7 @@ export function readAccess(dataDir: string): Access | undefined {
 
 export function writeAccess(dataDir: string, access: Access): void {
   writeJsonFile(dataDir, ACCESS, access);
+  writeAuthority(dataDir, access.ca);
 }
 
 /** Soon to expire: time for another one. */

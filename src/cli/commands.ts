@@ -12,12 +12,16 @@ interface CommandFile {
 
 export const COMMAND_FILES: readonly CommandFile[] = [
   {
-    names: { run: 'run a script or command on hosts' },
+    names: { run: 'run a script or command on hosts, or on a worker' },
     load: async () => (await import('./runs/run-command.ts')).addRunCommand,
   },
   {
-    names: { runs: 'list, show, watch, cancel and retry runs' },
+    names: { runs: 'list, show, watch, pause, resume, answer, cancel and retry runs' },
     load: async () => (await import('./runs/runs-command.ts')).addRunsCommands,
+  },
+  {
+    names: { job: 'procedures of several steps: apply, check, convert, publish, run, compare and export them' },
+    load: async () => (await import('./jobs/job-command.ts')).addJobCommands,
   },
   {
     names: { hosts: 'list, show, add, import, change and remove hosts' },
@@ -26,6 +30,14 @@ export const COMMAND_FILES: readonly CommandFile[] = [
   {
     names: { accounts: 'as whom work runs on hosts, and with which credentials' },
     load: async () => (await import('./accounts/accounts-command.ts')).addAccountsCommands,
+  },
+  {
+    names: { channels: 'mail, webhooks and chats by which people are told of runs' },
+    load: async () => (await import('./channels/channels-command.ts')).addChannelsCommands,
+  },
+  {
+    names: { notices: 'what was told to whom, and the rules by which it is' },
+    load: async () => (await import('./notices/notices-command.ts')).addNoticesCommands,
   },
   {
     names: { agents: 'agents: their state, revoking them, the tokens they join with' },

@@ -48,9 +48,9 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
   requiring(shell).describe(`in ${shell}`, () => {
     it.each([
       ['drover ru', ['run', 'runs']],
-      ['drover runs re', ['retry']],
+      ['drover runs re', ['resume', 'retry']],
       ['drover agents join-token ', ['create', 'list', 'revoke']],
-      ['drover run --on-', ['--on-disconnect']],
+      ['drover run --on-d', ['--on-disconnect']],
       ['drover run -t runs --on-disconnect d', ['detach']],
       ['drover hosts list -o js', ['json', 'jsonl']],
       ['drover runs list --state time', ['timed_out']],

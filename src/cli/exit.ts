@@ -1,6 +1,6 @@
 /** What a command ends with, and how a failure is told: to a person in words, to a program as one problem. */
-import { DroverApiError, DroverUnreachableError, type Run } from '@drover/sdk';
-import { EXIT, exitOfRefusal } from '../base/exit-codes.ts';
+import { DroverApiError, DroverClientError, DroverUnreachableError, type HeardAnswer, type Run } from '@drover/sdk';
+import { EXIT, exitOfError, exitOfRefusal } from '../base/exit-codes.ts';
 import { given } from '../base/given.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
 import { isAboutPath, systemWords } from '../base/system-words.ts';
@@ -30,6 +30,15 @@ interface Explained {
   readonly problem: Problem;
 }
 
+/** The latest answers of servers, oldest first: where a command falls over, it may be for what it was told. */
+const heard: HeardAnswer[] = [];
+const HEARD_MAX = 4;
+
+export function noteAnswer(answer: HeardAnswer): void {
+  heard.push(answer);
+  if (heard.length > HEARD_MAX) heard.shift();
+}
+
 /** One calm message for whatever went wrong, the code to exit with, and the same for a program. */
 export async function explain(error: unknown): Promise<Explained> {
   const told = (title: string, code: string, message: string, exitCode: number): Explained => ({
@@ -40,10 +49,17 @@ export async function explain(error: unknown): Promise<Explained> {
   if (error instanceof UsageError) return told('Bad usage', 'bad-input', error.message, EXIT.usage);
   if (error instanceof DroverUnreachableError)
     return told('Server not reached', 'server-unreachable', await unreachedText(error), EXIT.unreachable);
+  const toldClient = (refusal: DroverClientError): Explained =>
+    told(CLIENT_TITLES[refusal.code], refusal.code, clientText(refusal), exitOfError(refusal.code));
+  if (error instanceof DroverClientError) return toldClient(error);
   // Whoever opens a file says what it was for; this is for those that we never thought of.
   if (isAboutPath(error)) return told('Bad usage', 'bad-input', `${error.path}: ${systemWords(error)}.`, EXIT.usage);
-  if (!(error instanceof DroverApiError))
+  if (!(error instanceof DroverApiError)) {
+    const fault = (await import('./servers/answer-fault.ts')).answerFault(heard);
+    if (fault !== undefined)
+      return toldClient(new DroverClientError('server-answer-invalid', `The server's answer does not fit: ${fault}.`));
     return told('Internal fault', 'internal', (error as Error).stack ?? String(error), EXIT.failed);
+  }
   const { message, code } = explainRefusal(error);
   const { status, detail, errors, requestId } = error;
   return {
@@ -69,7 +85,9 @@ export async function exitOfRun(
   { state, counts }: Pick<Run, 'state' | 'counts'>,
   others: () => AsyncIterable<{ readonly reason?: string | undefined }>,
 ): Promise<number> {
-  if (state === 'succeeded') return EXIT.succeeded;
+  // Conditions left nothing to do: that is what was asked for.
+  const hasNothing = state === 'skipped' && Object.values(counts).every((count) => count === 0);
+  if (state === 'succeeded' || hasNothing) return EXIT.succeeded;
   const {
     failed = 0,
     timed_out = 0,
@@ -83,6 +101,19 @@ export async function exitOfRun(
   return EXIT.hostsUnreached;
 }
 
+const CLIENT_TITLES = {
+  'server-answer-invalid': 'Answer not understood',
+  'token-in-clear': 'Token not sent',
+} as const;
+
+function clientText({ code, message }: DroverClientError): string {
+  const advice =
+    code === 'token-in-clear'
+      ? 'Say https://. Where nobody else is on the way: DROVER_TOKEN_IN_CLEAR=yes.'
+      : 'Is the address right? It is in DROVER_URL, or in what drover login stored (drover context list).';
+  return `${message} (${code})\n${advice}`;
+}
+
 /** In words, and what to do about it. */
 async function unreachedText({ message, cause }: DroverUnreachableError): Promise<string> {
   const { networkWords } = await import('../base/network-words.ts');
@@ -93,12 +124,18 @@ async function unreachedText({ message, cause }: DroverUnreachableError): Promis
 
 function unreachedAdvice(url: string, message: string): string {
   const own = ownFolderOf(url);
+  const isAnother = /certificate|altname|self.signed|ssl|tls/i.test(message);
+  if (own !== undefined && isAnother)
+    return (
+      `Something else listens there than the drover up of this machine (data in ${own}), whose authority did not sign ` +
+      'what it shows. No token was sent to it. Find out what it is (ss -ltnp), and stop it.'
+    );
   if (own !== undefined)
     return (
       'It is the drover up of this machine, which does not run now. Start it: ' +
       `${programName()} up${own === upDataDir() ? '' : ` --data ${own}`} (data in ${own}).`
     );
-  if (/certificate|altname|self.signed/i.test(message))
+  if (isAnother)
     return (
       'Its certificate is not one that this machine trusts. `drover login URL` asks whom to trust and keeps it; ' +
       'DROVER_CA names a file with the certificate of its authority.'

@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { RUN_STATES } from '../domain/flow/run-machine.ts';
 import { parseTarget } from '../domain/target/expression.ts';
 import { choicesOf, duration, Faults, Inputs, instant, number, oneTarget, pairs } from './input.ts';
-import { isShellLine, isSweeping, runRequest } from './runs/run-request.ts';
+import { isShellLine, runRequest } from './runs/run-request.ts';
+import { isSweeping } from './targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'drover-input-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -33,9 +33,6 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     });
   await addCommands(program, calledCommand(commonLast(args)));
   const words = commonLast(args, program);
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' && process.exit(0));
-  // A terminal that was closed takes no more words; what is under way goes on.
-  process.stderr.on('error', () => undefined);
   try {
     await program.parseAsync([...words], { from: 'user' });
     return Number(process.exitCode ?? EXIT.succeeded);
@@ -45,10 +42,16 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       error instanceof CommanderError ? await worded(error, words) : error,
     );
     if (forProgram) process.stderr.write(`${(await import('./form-text.ts')).jsonText(problem)}\n`);
-    // Whoever named a group alone has been shown its help.
-    else if (!(error instanceof CommanderError && error.code === 'commander.help')) note(`drover: ${message}`);
+    // Whoever named a group alone has been shown its help. Else texts of others may be in it: names, and what parameters are for.
+    else if (!(error instanceof CommanderError && error.code === 'commander.help'))
+      note(`drover: ${await shown(message)}`);
     return code;
   }
+}
+
+/** Letters and signs of ASCII are as they are; for all else is loaded what tells it from what commands a terminal. */
+async function shown(message: string): Promise<string> {
+  return /^[\n\x20-\x7e]*$/.test(message) ? message : (await import('./text-width.ts')).plainLines(message);
 }
 
 /** A fault may be about any command, so all of them are loaded for it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXECUTION_STATES } from '../domain/crew/execution-machine.ts';
-import { countsLine, createPaint, progressLine, table, timeText } from './render.ts';
+import { countsLine, createPaint, leftOutText, progressLine, table, timeText, verdictLine } from './render.ts';
 import { endingText, foldedText, Likenesses } from './runs/folded-text.ts';
 import { runTookText } from './runs/run-text.ts';
 import { cutText, plainText, terminalText, textWidth } from './text-width.ts';
@@ -85,6 +85,25 @@ describe('what a run took', () => {
   it('is its rounds, not the time between them, and nothing while it goes on', () => {
     expect(runTookText({ durationMs: 516 })).toBe('516ms');
     expect(runTookText({})).toBe('');
+  });
+});
+
+describe('what is left of a run', () => {
+  const run = { id: 'r', hostCount: 3, job: {} };
+  it('is told beside a success that some steps did not need', () => {
+    const line = verdictLine({ ...run, state: 'succeeded', counts: { succeeded: 4, failed: 1 } }, plain);
+    expect(line).toBe(
+      'succeeded: 4 succeeded, 1 failed of 5 executions; the job goes on where those of some steps do not succeed  r',
+    );
+    expect(verdictLine({ ...run, state: 'succeeded', counts: { succeeded: 5 } }, plain)).not.toContain('goes on');
+    expect(verdictLine({ ...run, state: 'failed', counts: { failed: 5 } }, plain)).not.toContain('goes on');
+  });
+  it('by a new round is told with the options for it', () => {
+    const counts = { succeeded: 1, waiting: 1, skipped: 2, not_started: 1 };
+    expect(leftOutText(counts, ['failed'])).toBe(
+      'not done again: 1 not started (--not-started), 2 skipped (--skipped)',
+    );
+    expect(leftOutText(counts, ['failed', 'not_started', 'skipped'])).toBe(undefined);
   });
 });
 

@@ -31,6 +31,8 @@ const ORDER = [
   'dispatched',
   'waiting',
 ] as const satisfies readonly ExecutionState[];
+/** Ends that are no fault of theirs. */
+const LEFT: ReadonlySet<string> = new Set<ExecutionState>(['cancelled', 'skipped']);
 const BAD: ReadonlySet<string> = new Set<ExecutionState>(['failed', 'timed_out', 'lost', 'not_started']);
 const WORDS: Readonly<Record<string, string>> = { timed_out: 'timed out', not_started: 'not started' };
 
@@ -46,7 +48,7 @@ export function isBad(state: string): boolean {
 export function paintState(state: string, paint: Paint, text = stateWord(state)): string {
   if (state === 'succeeded') return paint.green(text);
   if (isBad(state)) return paint.red(text);
-  return ['cancelled', 'skipped', 'stopping'].includes(state) ? paint.yellow(text) : text;
+  return ['cancelled', 'skipped', 'stopping', 'paused'].includes(state) ? paint.yellow(text) : text;
 }
 
 export function countsLine(counts: Readonly<Record<string, number>>, paint: Paint): string {
@@ -78,20 +80,50 @@ export function progressLine(
   );
 }
 
+/** Hosts of a command; of a job, and of a task without hosts, the executions that there are so far. */
+export function totalOfRun({ counts, hostCount, job }: RunStanding): number {
+  return job === undefined && hostCount > 0 ? hostCount : Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+interface RunStanding {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly hostCount: number;
+  readonly job?: unknown;
+}
+
 export function verdictLine(
-  run: {
-    id: string;
-    state: string;
-    counts: Readonly<Record<string, number>>;
-    hostCount: number;
-    durationMs?: number | undefined;
+  run: RunStanding & {
+    readonly id: string;
+    readonly state: string;
+    readonly durationMs?: number | undefined;
   },
   paint: Paint,
 ): string {
   const took = run.durationMs === undefined ? '' : ` in ${formatDurationMs(run.durationMs)}`;
+  const total = totalOfRun(run);
+  const of = total === 0 ? '' : ` of ${total}${run.job === undefined ? '' : ' executions'}`;
+  const left = run.state === 'succeeded' && badIn(run.counts, []).length > 0;
   return (
-    `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)} of ` +
-    `${run.hostCount}${took}  ${paint.dim(run.id)}`
+    `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)}${of}${took}` +
+    `${left ? '; the job goes on where those of some steps do not succeed' : ''}  ${paint.dim(run.id)}`
+  );
+}
+
+/** What a new round of executions in these states leaves as it is, with the options for it; undefined where that is nothing. */
+export function leftOutText(
+  counts: Readonly<Record<string, number>>,
+  states: readonly ExecutionState[],
+): string | undefined {
+  const left = badIn(counts, states).map(
+    (state) => `${counts[state]} ${stateWord(state)} (--${state.replace('_', '-')})`,
+  );
+  return left.length === 0 ? undefined : `not done again: ${left.join(', ')}`;
+}
+
+/** States that are ends, and no successes, of which there are some. */
+function badIn(counts: Readonly<Record<string, number>>, but: readonly ExecutionState[]): ExecutionState[] {
+  return ORDER.filter(
+    (state) => (counts[state] ?? 0) > 0 && (BAD.has(state) || LEFT.has(state)) && !but.includes(state),
   );
 }
 

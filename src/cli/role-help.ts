@@ -62,6 +62,8 @@ const ROLES: readonly {
       ['--server <url>', 'server to dial first, when it has moved'],
       ['--capacity <n>', 'executions under way at once over its agents (default: 50000)'],
       ['--ssh-capacity <n>', 'the same over SSH (default: 1000)'],
+      ['--process-user <user>', 'carry out tasks without hosts on this machine, as this user (default: none)'],
+      ['--process-capacity <n>', 'so many of them under way at once (default: 16)'],
       ['--queue-weights <high:normal:low>', 'how often each queue is picked (default: 6:3:1)'],
       ['--json', 'one line when ready'],
     ],

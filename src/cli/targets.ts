@@ -3,8 +3,10 @@ import { dataOf, allPages, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
+import type { TargetExpression } from '../domain/target/expression.ts';
 import { UsageError } from './exit.ts';
 import { many, number, oneTarget, type Faults, type Inputs } from './input.ts';
+import { canAsk } from './out.ts';
 import type { Session } from './servers/session.ts';
 
 export interface TargetFlags {
@@ -15,18 +17,22 @@ export interface TargetFlags {
 type Host = Schemas['Host'];
 
 export function withTargets(command: Command): Command {
+  return withHosts(command).option('--limit <n>', 'at most so many of them: the first by name');
+}
+
+/** `means`: what they are, where that is not plain. */
+export function withHosts(command: Command, means = ''): Command {
   return command
     .option(
       '-t, --target <expression>',
-      'all, names (also web-[1-9], a,b,c), globs, label=value, joined by and, or, not, ( ) (repeatable: any of them)',
+      `${means}all, names (also web-[1-9], a,b,c), globs, label=value, joined by and, or, not, ( ) (repeatable: any of them)`,
       many,
     )
     .option(
       '--hosts-file <file>',
       'hosts of a file, a name or expression a line, # begins a remark; - is standard input (repeatable; beside -t: any of them)',
       many,
-    )
-    .option('--limit <n>', 'at most so many of them: the first by name');
+    );
 }
 
 /** One expression for all that was given; undefined when nothing was. */
@@ -102,4 +108,53 @@ export async function hostsMatching(
       detail: `No host matches ${targets}. See: drover hosts list.`,
     });
   return hosts.slice(0, most);
+}
+
+export const CONFIRM_OPTION = `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`;
+
+/** The whole of a large fleet is asked about first; where nobody can be asked it must be said. */
+export async function confirmTargets(
+  session: Session,
+  { targets, most }: { readonly targets: string; readonly most?: number },
+  { yes }: { readonly yes?: boolean },
+): Promise<void> {
+  if (yes || !(await isSweeping(targets))) return;
+  const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
+  const count = Math.min(hostCount, most ?? hostCount);
+  if (count <= confirmOver()) return;
+  const { confirm } = await import('./prompt.ts');
+  if (!canAsk()) throw new UsageError(`${targets} matches ${count} hosts. Say --yes if that is meant.`);
+  if (!(await confirm(`${targets} matches ${count} hosts. Run on all of them?`)))
+    throw new UsageError('Nothing was run.');
+}
+
+function confirmOver(): number {
+  const text = process.env.DROVER_CONFIRM_OVER;
+  if (text === undefined || text === '') return limits.confirmTargetsOver;
+  if (!/^\d{1,9}$/.test(text))
+    throw new UsageError(`DROVER_CONFIRM_OVER wants a whole number, not ${JSON.stringify(text)}.`);
+  return Number(text);
+}
+
+/** Whether an expression may mean the whole fleet without naming a host: then somebody is asked, should the fleet be large. */
+export async function isSweeping(text: string): Promise<boolean> {
+  const { parseTarget } = await import('../domain/target/expression.ts');
+  const parsed = parseTarget(text);
+  return parsed.ok && sweeps(parsed.expression);
+}
+
+function sweeps(expression: TargetExpression): boolean {
+  switch (expression.kind) {
+    case 'all':
+    case 'not':
+      return true;
+    case 'name':
+      return /^[*?]*\*[*?]*$/.test(expression.pattern);
+    case 'label':
+      return !expression.equal || /^\*+$/.test(expression.pattern);
+    case 'and':
+      return expression.operands.every(sweeps);
+    case 'or':
+      return expression.operands.some(sweeps);
+  }
 }

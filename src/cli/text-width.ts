@@ -44,6 +44,11 @@ export function plainText(text: string): string {
   );
 }
 
+/** Several lines of such text. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plainText).join('\n');
+}
+
 /** Output of a script for a terminal: lines, tabs and colours are kept; cursor, titles, bells and the order of letters obey no script. */
 export function terminalText(text: string): string {
   const inert = text

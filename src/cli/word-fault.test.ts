@@ -29,7 +29,7 @@ describe('a command line with a wrong word', () => {
     ['agents join-token make', /Did you mean drover agents join-token create\?/],
     ['host ls', /drover has no command host\. Did you mean drover hosts\?/],
     ['twins', /Did you mean drover hosts twins\?/],
-    ['lst', /Did you mean drover runs list or drover hosts list/],
+    ['lst', /Did you mean drover runs list or drover job list or drover hosts list/],
     ['runs logs last', /Did you mean drover runs output\?/],
     ['login https://x --token abc', /has no option --token\. A token never stands on a command line.*DROVER_TOKEN/],
     ['run --host web-1 -- true', /has no option --host\. Did you mean --target\?/],

@@ -87,7 +87,10 @@ describe('orders', () => {
     const told = { server: mark.server, nonce: session.askTime(), serverMs: systemClock.nowMs() };
     session.hearTime({ t: 'time', ...told, mac: signUnderKey(dispatchKey, timeMessage(agentId, instance, told)) });
     const digest = createHash('sha256').update(spec).digest();
-    const mac = signUnderKey(dispatchKey, startMessage(agentId, instance, start, start, digest));
+    const mac = signUnderKey(
+      dispatchKey,
+      startMessage(agentId, instance, { a: start.a, hostName: start.hostName! }, start, digest),
+    );
     const { held, ledger, said } = await holding({ of: 'servers', marks: session, timeAnew: async () => undefined });
     for (const hostName of ['db-1', 'web\n', '', `${start.hostName}\n${start.hostName}`])
       await held.hear({ ...start, hostName, mac });

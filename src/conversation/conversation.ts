@@ -130,7 +130,10 @@ export class Conversation implements Service {
     const mark = { server: order.server, order: order.order, signedAt: signedAt(trust, order) };
     if (!isKnown && this.#unknown.isVoid(attempt, mark)) return this.#tell(attempt, order);
     const starting = ledger
-      .startAttempt(attempt, decodeExecutionSpec(order.spec), { ...order.target, hostName: order.hostName })
+      .startAttempt(attempt, decodeExecutionSpec(order.spec), {
+        ...order.target,
+        ...given({ hostName: order.hostName }),
+      })
       .catch((error: Error) => {
         log.error({ attempt, err: error.message }, 'an order could not be recorded');
         return 'busy' as const;

@@ -7,8 +7,9 @@ import type { AgentFrame, WorkerStart, WorkerToAgentFrame } from '../protocol/li
 
 type Order<T extends WorkerToAgentFrame['t']> = Extract<WorkerToAgentFrame, { t: T }>;
 
-/** A start. `mac` is there where it came over a network. `target`: the host that it is for; an agent has one, its own. */
-export type StartOrder = Omit<WorkerStart, 'mac'> & {
+/** A start. `mac` is there where it came over a network. `target`: the host that it is for, if any; an agent has one, its own. */
+export type StartOrder = Omit<WorkerStart, 'mac' | 'hostName'> & {
+  readonly hostName?: string;
   readonly mac?: Uint8Array;
   readonly target: Omit<AttemptSubject, 'hostName'>;
 };

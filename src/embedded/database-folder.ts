@@ -46,6 +46,8 @@ export async function initialise(at: {
     ],
     at.owner,
   );
+  // PostgreSQL has no use for it from now on.
+  if (at.owner.uid !== undefined) await chown(at.passwordFile, process.getuid!(), process.getgid!());
   await rename(staging, at.data);
 }
 

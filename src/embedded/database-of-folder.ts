@@ -10,9 +10,12 @@ import type { Clock } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { acquireFolderLock } from '../base/node-lock.ts';
+import { socketFolder } from '../base/node-socket-folder.ts';
+import { databaseUrl, isListening, socketFolderOf } from './database-socket.ts';
 import { createEmbeddedPostgres } from './embedded-postgres.ts';
 
 export interface FolderDatabase {
+  /** For this process alone. */
   readonly url: string;
   /** Stops what was started for this, and lets go of the folder. */
   close(): Promise<void>;
@@ -87,7 +90,7 @@ async function startHeld(dataDir: string, lock: { release(): void }, clock: Cloc
   const postgres = createEmbeddedPostgres({ dir: join(dataDir, 'postgres'), clock, log });
   await postgres.start();
   return {
-    url: postgres.url,
+    url: postgres.ownUrl,
     async close() {
       await postgres.stop();
       lock.release();
@@ -102,12 +105,11 @@ function hasDatabase(dataDir: string): Promise<boolean> {
   );
 }
 
-/** The port is on the fourth line of PostgreSQL's own file; one that is just starting has not written it. */
+/** That of a PostgreSQL which another process runs here. */
 async function runningUrl(dir: string): Promise<string> {
   try {
     const password = (await readFile(join(dir, 'password'), 'utf8')).trim();
-    const port = Number((await readFile(join(dir, 'data', 'postmaster.pid'), 'utf8')).split('\n')[3]);
-    if (Number.isInteger(port) && port > 0) return `postgres://drover:${password}@127.0.0.1:${port}/drover`;
+    if (isListening(dir)) return databaseUrl(socketFolder(socketFolderOf(dir)).path, password);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES')
       throw new DroverError('permission-denied', {

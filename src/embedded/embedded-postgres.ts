@@ -8,15 +8,16 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve as absolute } from 'node:path';
 import pg from 'pg';
 import { pause, type Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { socketFolder, type SocketFolder } from '../base/node-socket-folder.ts';
 import type { Service } from '../base/service.ts';
 import { initialise } from './database-folder.ts';
 import { assertReachable, databaseOwner, type Owner } from './database-owner.ts';
+import { databaseUrl, makeSocketFolder, socketFolderOf } from './database-socket.ts';
 import { KeptLog } from './kept-log.ts';
 import { exists, installBinaries } from './postgres-binaries.ts';
 import { SETTINGS, walSettings } from './postgres-settings.ts';
@@ -31,7 +32,7 @@ const STEADY_MS = 30_000;
 const ANSWERS_EVERY_MS = 200;
 /** Ends of a PostgreSQL that has never been ready after which it never will be, unless the reason passes by itself. */
 const START_FAILURES_MAX = 3;
-const PASSES = /shared memory block|lock file|could not bind|Address already in use/;
+const PASSES = /shared memory block|lock file/;
 export interface EmbeddedPostgresOptions {
   readonly dir: string;
   readonly clock: Clock;
@@ -42,11 +43,15 @@ export interface EmbeddedPostgresOptions {
   readonly onRestart?: (why: string, logFile: string) => void;
   /** It answers again after such an end. */
   readonly onBack?: () => void;
+  /** What whoever starts it should know of the user that it runs as. */
+  readonly onNote?: (note: string) => void;
 }
 
 export interface EmbeddedPostgres extends Service {
-  /** postgres:// URL of the `drover` database; known after start. */
+  /** postgres:// URL of the `drover` database, by a socket; known after start. */
   readonly url: string;
+  /** The same for this process alone, however deep the folder is. */
+  readonly ownUrl: string;
   readonly pid: number | undefined;
 }
 
@@ -55,9 +60,9 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   const dir = absolute(options.dir);
   const data = join(dir, 'data');
   let bin = '';
-  let port = 0;
   let password = '';
   let owner: Owner = {};
+  let socket: SocketFolder | undefined;
   let child: ChildProcess | undefined;
   let stopping = false;
   let exited: Promise<void> = Promise.resolve();
@@ -69,13 +74,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   const kept = new KeptLog(logFile, clock);
 
   function launch(): void {
-    const settings = {
-      ...SETTINGS,
-      ...walSettings(dir),
-      ...options.settings,
-      port: String(port),
-      unix_socket_directories: '',
-    };
+    const settings = { ...SETTINGS, ...walSettings(dir), ...options.settings };
     const args = ['-D', data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
     // In a session of its own: Ctrl-C on a terminal must reach us, not PostgreSQL, which stops last.
     const started = spawn(join(bin, 'postgres'), args, {
@@ -121,7 +120,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   /** Once for each end that was told; whoever has ended meanwhile is told of by itself. */
   async function tellWhenBack(one: ChildProcess): Promise<void> {
     while (!stopping && child === one && one.exitCode === null && one.signalCode === null) {
-      if (await answers(api.url)) {
+      if (await answers(api.ownUrl)) {
         kept.add(`PostgreSQL answers again at ${new Date(clock.nowMs()).toISOString()}\n`);
         log.warn({}, 'PostgreSQL answers again');
         return options.onBack?.();
@@ -138,7 +137,12 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
 
   async function begin(url: () => string): Promise<void> {
     await mkdir(dir, { recursive: true });
-    owner = databaseOwner();
+    const chosen = databaseOwner(data);
+    owner = chosen.owner;
+    if (chosen.note !== undefined) {
+      log.warn({ folder: data }, chosen.note);
+      options.onNote?.(chosen.note);
+    }
     bin = join(await installBinaries(dir), 'bin');
     if (owner.uid !== undefined) await assertReachable(dir, owner);
     await stopStale(data, clock);
@@ -146,7 +150,9 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     if (!(await exists(join(data, 'PG_VERSION'))))
       await initialise({ dir, data, bin, passwordFile, owner, isDurable: options.settings?.fsync !== 'off' });
     password = (await readFile(passwordFile, 'utf8')).trim();
-    port = await freePort();
+    await makeSocketFolder(dir, owner);
+    socket?.close();
+    socket = socketFolder(socketFolderOf(dir));
     if (!stopping) launch();
     await ensureDatabase(url(), clock, givenUp);
   }
@@ -154,7 +160,10 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
   const api: EmbeddedPostgres = {
     name: 'embedded-postgres',
     get url() {
-      return `postgres://drover:${password}@127.0.0.1:${port}/drover`;
+      return databaseUrl(socketFolderOf(dir), password);
+    },
+    get ownUrl() {
+      return databaseUrl(socket?.path ?? socketFolderOf(dir), password);
     },
     get pid() {
       return child?.pid;
@@ -162,7 +171,7 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
     async start() {
       stopping = false;
       failures = [];
-      starting = begin(() => api.url);
+      starting = begin(() => api.ownUrl);
       await starting.catch(async (error: unknown) => {
         stopping = true;
         await end(child, exited, clock);
@@ -179,6 +188,8 @@ export function createEmbeddedPostgres(options: EmbeddedPostgresOptions): Embedd
       await end(child, exited, clock);
       await starting.catch(() => undefined);
       child = undefined;
+      socket?.close();
+      socket = undefined;
       kept.close();
     },
   };
@@ -219,16 +230,6 @@ async function answers(url: string): Promise<boolean> {
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /**

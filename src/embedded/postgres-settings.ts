@@ -1,9 +1,10 @@
 /** How the embedded PostgreSQL is set up: for a machine that it shares, and a disk that it must not fill. */
 import { statfsSync } from 'node:fs';
+import { SOCKET_SETTINGS } from './database-socket.ts';
 
 /** Fit for one machine shared with everything else; durability stays on. */
 export const SETTINGS: Readonly<Record<string, string>> = {
-  listen_addresses: '127.0.0.1',
+  ...SOCKET_SETTINGS,
   max_connections: '100',
   shared_buffers: '256MB',
   wal_compression: 'on',

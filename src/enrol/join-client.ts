@@ -1,21 +1,21 @@
 /**
  * The joining side: asks the server that the join token names for a certificate. The server is known by the fingerprint of
- * its CA in the token; plain HTTP is only ever spoken to this very machine.
+ * its CA in the token, also where it is of this very machine: another user may listen there in its place.
  */
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { pause, systemClock, type Clock } from '../base/clock.ts';
 import { networkWords } from '../base/network-words.ts';
 import { DroverError, isErrorCode, type ErrorCode } from '../base/errors.ts';
-import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { silentLog, type Log } from '../base/log.ts';
 import { systemRandom, type Random } from '../base/random.ts';
 import type { JoinTokenText } from '../pki/join-token.ts';
 
 const TIMEOUT_MS = 20_000;
+/** Certificates, an authority and some addresses are a few KiB. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
 /** Of the server, to come back later; nothing of the request was done. */
 const COME_BACK: readonly ErrorCode[] = ['too-many-requests', 'overloaded'];
 /** Where it does not say when. */
@@ -55,13 +55,13 @@ async function postOnce<T>(token: JoinTokenText, path: string, body: object): Pr
   const url = new URL(path, token.url);
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
-    const secure = url.protocol === 'https:';
     // The chain is judged by the pinned fingerprint, in the handler below, before a byte of the secret is sent.
-    const request = (secure ? httpsRequest : httpRequest)(url, {
+    const request = httpsRequest(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
       timeout: TIMEOUT_MS,
-      ...given({ rejectUnauthorized: secure ? false : undefined, agent: secure ? false : undefined }),
+      rejectUnauthorized: false,
+      agent: false,
     });
     const unreachable = (why: string): void =>
       reject(new DroverError('host-not-linked', { detail: `The server ${token.url} was not reached: ${why}` }));
@@ -71,7 +71,12 @@ async function postOnce<T>(token: JoinTokenText, path: string, body: object): Pr
     request.on('timeout', () => request.destroy(new Error('no answer in time')));
     request.on('response', (response) => {
       const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > ANSWER_BYTES_MAX) return void request.destroy(new Error('its answer is longer than any'));
+        chunks.push(chunk);
+      });
       response.on('end', () => {
         const answer = parse(Buffer.concat(chunks).toString());
         if ((response.statusCode ?? 500) < 300) resolve(answer as T);
@@ -84,7 +89,6 @@ async function postOnce<T>(token: JoinTokenText, path: string, body: object): Pr
           );
       });
     });
-    if (!secure) return request.end(text);
     request.on('socket', (socket) => {
       (socket as TLSSocket).once('secureConnect', () => {
         if (isPinnedServer(socket as TLSSocket, token.fingerprint)) request.end(text);

@@ -17,14 +17,13 @@ interface Linking {
   readonly proof: Sealed;
 }
 
-function linking(): Linking {
-  const [agentId, hostId] = [newId<'agent'>(), newId<'host'>()];
+function linking({ agentId = newId<'agent'>(), hostId = newId<'host'>(), start = 1 } = {}): Linking {
   const body = encodeBody({
     agentId,
     hostId,
     workerId,
     instance: newId(),
-    start: 1,
+    start,
     link: 1,
     nonce: Buffer.alloc(16),
   });
@@ -63,5 +62,31 @@ it('lets in those who link together with one whose link cannot be stored', async
   // It is not asked again with the next that links.
   await sessions.show(workerId, linking());
   expect(asked.slice(questions)).toEqual([1]);
+  sessions.stop();
+});
+
+it('does not take the newest link of an agent for over when an older one of it is told late', async () => {
+  const first = linking({ start: 4 });
+  const asked: (readonly number[])[] = [];
+  const admitted: number[] = [];
+  const sessions = new AgentSessions({
+    serverId: newId(),
+    masterKey,
+    clock: systemClock,
+    log: silentLog,
+    store: {
+      async agentInstancesShow(shown: readonly AgentShown[]) {
+        asked.push(shown.map(({ instance }) => instance.start));
+        return shown.map(({ instance }) => (instance.start === 4 ? 'admitted' : 'stale'));
+      },
+    },
+    admitted: ({ start }) => void admitted.push(start),
+    refused: () => undefined,
+  });
+  // What an agent of three starts before had shown was held back, and so often as anybody likes.
+  const late = [2, 3, 2].map((start) => linking({ ...first, start }));
+  await Promise.all([first, ...late].map((link) => sessions.show(workerId, link)));
+  expect([asked, admitted]).toEqual([[[4, 2]], [4]]);
+  expect(sessions.of(first.agentId)?.start).toBe(4);
   sessions.stop();
 });

@@ -43,6 +43,8 @@ interface Admitted {
   readonly key: Uint8Array;
 }
 interface Shown {
+  /** Of those that wait with one key the last counts. */
+  readonly key: string;
   readonly workerId: WorkerId;
   readonly proof: LinkProof;
   readonly atMs: number;
@@ -58,7 +60,10 @@ const STORE_AWAY_MS = 500;
 export class AgentSessions {
   readonly #options: AgentSessionsOptions;
   readonly #admitted = new Map<AgentId, Admitted>();
-  /** Not yet asked of the store: of each worker the last proof of each agent, whatever it repeats. */
+  /**
+   * Not yet asked of the store: of each worker the last proof of each agent, whatever it repeats; beside it the one of a later start that
+   * it came after. What a worker held back and tells late takes the place of nothing that is newer.
+   */
   readonly #waiting = new Map<string, Shown>();
   readonly #asked = new Set<Shown>();
   #isScheduled = false;
@@ -93,16 +98,18 @@ export class AgentSessions {
       return undefined;
     }
     return new Promise((resolve) => {
+      const last = keyOf(workerId, read.agentId);
+      const before = this.#waiting.get(last);
       const shown: Shown = {
+        key: before && isBefore(read, before.proof) ? `${last} late` : last,
         workerId,
         proof: read,
         atMs: this.#options.clock.nowMs(),
         isOver: false,
         done: resolve,
       };
-      const key = keyOf(shown);
-      this.#waiting.get(key)?.done();
-      this.#waiting.set(key, shown);
+      this.#waiting.get(shown.key)?.done();
+      this.#waiting.set(shown.key, shown);
       this.#schedule(SHOW_WAITS_MS);
     });
   }
@@ -218,8 +225,8 @@ export class AgentSessions {
     } catch (error) {
       this.#options.log.warn({ err: error }, 'links of agents could not be looked up; they will be again');
       for (const shown of batch)
-        if (this.#waiting.has(keyOf(shown))) shown.done();
-        else if (!shown.isOver) this.#waiting.set(keyOf(shown), shown);
+        if (this.#waiting.has(shown.key)) shown.done();
+        else if (!shown.isOver) this.#waiting.set(shown.key, shown);
       return false;
     } finally {
       this.#asked.clear();
@@ -269,8 +276,13 @@ function shownOf({ workerId, proof, atMs: shownAtMs }: Shown): AgentShown {
   };
 }
 
-function keyOf({ workerId, proof }: Shown): string {
-  return `${workerId} ${proof.agentId}`;
+function keyOf(workerId: WorkerId, agentId: string): string {
+  return `${workerId} ${agentId}`;
+}
+
+/** Of a start, or a link of the same start, that the other came after. */
+function isBefore(one: LinkProof, other: LinkProof): boolean {
+  return one.start < other.start || (one.instance === other.instance && one.link < other.link);
 }
 
 const REFUSALS = {

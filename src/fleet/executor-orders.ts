@@ -44,10 +44,23 @@ export class ExecutorOrders {
 
   /** Who is asked about an attempt, and by whose link: the worker that carries it out, else the agent that its host has now. */
   routeOf({ hostId, executor }: AttemptPlace): Route | undefined {
-    return executor?.kind === 'worker' ? { executor, workerId: executor.id } : this.#options.agents.at(hostId);
+    if (executor?.kind === 'worker') return { executor, workerId: executor.id };
+    return hostId && this.#options.agents.at(hostId);
   }
 
-  assign({ workerId, runId, task, partition, term, order, priority, accountId, spec, targets }: Assignment): boolean {
+  assign({
+    workerId,
+    runId,
+    task,
+    partition,
+    term,
+    order,
+    priority,
+    accountId,
+    needs,
+    spec,
+    targets,
+  }: Assignment): boolean {
     const { serverId: server, clock, roster, marks } = this.#options;
     const worker = roster.of(workerId);
     if (!worker) return false;
@@ -55,7 +68,7 @@ export class ExecutorOrders {
     const digest = createHash('sha256').update(spec).digest();
     const mark = { server: server as string, order, validUntilMs };
     const signed = targets.map(({ instance, watch, ...target }) => {
-      const place = { a: attemptId({ runId, task, ...target }), hostName: target.hostName };
+      const place = { a: attemptId({ runId, task, ...target }), ...given({ hostName: target.hostName }) };
       const mac = marks.ofStart({ executor: target.executor, instance }, place, mark, digest);
       return watch ? { ...target, watch, mac } : { ...target, mac };
     });
@@ -71,7 +84,7 @@ export class ExecutorOrders {
         spec,
         ...mark,
         targets: slice,
-        ...given({ accountId }),
+        ...given({ accountId, needs }),
       }),
     );
     return sent.includes(true);

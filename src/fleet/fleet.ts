@@ -3,8 +3,10 @@
  * It carries orders out and events in; it decides nothing. `link-fleet.ts` implements it over links, tests may over memory.
  */
 import type { AccountId, AgentId, AttemptId, HostId, RunId, WorkerId } from '../base/ids.ts';
+import type { WorkerChoice } from '../domain/placement/placement.ts';
 import type { Priority } from '../domain/placement/queue-pick.ts';
-import type { Executor, Route } from '../domain/run/executor.ts';
+import type { ChosenWorker, Executor, Route } from '../domain/run/executor.ts';
+import type { Resources } from '../domain/placement/plugins.ts';
 import type { Service } from '../base/service.ts';
 import type { AttemptEvent, ConnectionStep, WorkerLoad } from '../protocol/link/worker-v1.ts';
 import type { AgentUpgradeState } from '../protocol/link/upgrade-order.ts';
@@ -26,12 +28,15 @@ export interface Assignment {
   readonly order: number;
   readonly priority: Priority;
   readonly accountId?: AccountId;
+  /** What a task without hosts wants of the worker's machine. */
+  readonly needs?: Resources;
   readonly spec: Uint8Array;
   readonly targets: readonly {
     readonly ordinal: number;
     readonly attempt: number;
-    readonly hostId: HostId;
-    readonly hostName: string;
+    /** Of the host, as the run has it; absent where it goes to none. */
+    readonly hostId?: HostId;
+    readonly hostName?: string;
     readonly executor: Executor;
     /** The start of the agent that it is for; another is not given it. */
     readonly instance?: string;
@@ -64,7 +69,8 @@ export interface FleetListener {
 /** Where an attempt is, or would be: absent an executor, with the agent that its host has by then. */
 export interface AttemptPlace {
   readonly attempt: AttemptId;
-  readonly hostId: HostId;
+  /** Absent where it is of no host. */
+  readonly hostId?: HostId;
   readonly executor?: Executor;
 }
 export interface AttemptOrder {
@@ -75,7 +81,7 @@ export interface AttemptOrder {
 }
 export type LiveWorker = Pick<
   WorkerLoad,
-  'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes' | 'framesRefused' | 'framesPassedOver'
+  'agents' | 'queued' | 'rssBytes' | 'lagMs' | 'lanes' | 'resources' | 'framesRefused' | 'framesPassedOver'
 > & {
   readonly id: WorkerId;
   readonly name: string;
@@ -116,6 +122,10 @@ export interface Fleet extends Omit<Service, 'start'> {
   sshRoute(hostId: HostId): WorkerId | undefined;
   /** Why there is no such worker; undefined where there is one. */
   sshObstacle(hostId: HostId): SshObstacle | undefined;
+  /** The worker that is given a task without hosts now. Each call picks anew. */
+  workerFor(choice: WorkerChoice): ChosenWorker | undefined;
+  /** How many workers might be given one, and in words why the others are not. */
+  workersFor(choice: WorkerChoice): { readonly count: number; readonly why: string };
   /** How often the list of hosts with an address was begun to be read, and the last such look that has ended. */
   accessLooks(): { readonly begun: number; readonly done: number };
   /** Whether a worker of the host's zone is linked here, one that is being drained too. */
@@ -159,4 +169,6 @@ export interface Fleet extends Omit<Service, 'start'> {
   revokeWorker(workerId: WorkerId): void;
   /** Cuts these agents off everywhere; workers refuse them from now on. */
   revoke(agentIds: readonly AgentId[]): void;
+  /** As far as is known without asking: a revocation of another server is heard of within a moment. */
+  isRevoked(agentId: string): boolean;
 }

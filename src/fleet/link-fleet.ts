@@ -6,7 +6,8 @@
 import { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import type { AccountId, AgentId, AttemptId, HostId, WorkerId } from '../base/ids.ts';
-import type { Executor } from '../domain/run/executor.ts';
+import type { WorkerChoice } from '../domain/placement/placement.ts';
+import type { ChosenWorker, Executor } from '../domain/run/executor.ts';
 import type { ConnectionStep } from '../protocol/link/worker-v1.ts';
 import { AgentHealth } from './agent-health.ts';
 import { AgentSessions } from './agent-sessions.ts';
@@ -34,6 +35,7 @@ import { RepeatedLook } from './repeated-look.ts';
 import { ServedZones } from './served-zones.ts';
 import { SshRoutes } from './ssh-routes.ts';
 import { WaitingAcks } from './waiting-acks.ts';
+import { WorkerChoices } from './worker-choices.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerLinks } from './worker-links.ts';
 import { WorkerRequests } from './worker-requests.ts';
@@ -60,6 +62,7 @@ export class LinkFleet implements Fleet {
   readonly #tests: WorkerRequests<readonly ConnectionStep[]>;
   readonly #desk: WorkerDesk;
   readonly #sshRoutes = new SshRoutes();
+  readonly #choices: WorkerChoices;
   readonly #servedZones: ServedZones;
   readonly #record: PresenceRecord;
   readonly #acks: WaitingAcks;
@@ -73,6 +76,11 @@ export class LinkFleet implements Fleet {
     this.#options = options;
     this.health = new AgentHealth(clock);
     this.#roster = new WorkerRoster(options);
+    this.#choices = new WorkerChoices({
+      ...options,
+      workers: this.#roster,
+      onRoom: () => this.#runs.onRoutesChanged(),
+    });
     this.#sessions = new AgentSessions({
       ...options,
       admitted: (session, { nonce }) => this.#agents.admitted(session, nonce),
@@ -113,6 +121,7 @@ export class LinkFleet implements Fleet {
       fetches: this.#fetches,
       tests: this.#tests,
       desk: this.#desk,
+      choices: this.#choices,
     });
     this.#links = new WorkerLinks({
       ...parts,
@@ -153,6 +162,14 @@ export class LinkFleet implements Fleet {
 
   sshRoute(hostId: HostId): WorkerId | undefined {
     return this.#sshRoutes.pick(hostId, this.#roster.overSsh());
+  }
+
+  workerFor(choice: WorkerChoice): ChosenWorker | undefined {
+    return this.#choices.pick(choice);
+  }
+
+  workersFor(choice: WorkerChoice): { readonly count: number; readonly why: string } {
+    return this.#choices.told(choice);
   }
 
   sshObstacle(hostId: HostId): SshObstacle | undefined {
@@ -262,6 +279,10 @@ export class LinkFleet implements Fleet {
     this.#roster.tellRevoked(agentIds);
   }
 
+  isRevoked(agentId: string): boolean {
+    return this.#roster.isRevoked(agentId);
+  }
+
   revokeWorker(workerId: WorkerId): void {
     this.#roster.of(workerId)?.link.close('worker-revoked', 'The worker has been revoked.');
   }
@@ -270,6 +291,7 @@ export class LinkFleet implements Fleet {
 
   #onCome(worker: LinkedWorker): void {
     this.#look.now();
+    this.#choices.heard(worker);
     this.#roster.introduce(worker);
     this.#runs.onRoutesChanged(worker.id);
   }
@@ -277,6 +299,7 @@ export class LinkFleet implements Fleet {
   #onGone({ id }: LinkedWorker): void {
     this.#sessions.takeBack(id);
     this.#desk.gone(id);
+    this.#choices.gone(id);
     this.#look.now();
     this.#agents.workerGone(id);
     this.#runs.onRoutesChanged();
@@ -293,7 +316,10 @@ export class LinkFleet implements Fleet {
     this.#links.setEnrolled(workers);
     this.#roster.setServers(servers);
     const drained = workers.filter((worker) => worker.drained).map(({ id }) => id);
-    if (this.#roster.setDrained(new Set(drained))) this.#runs.onRoutesChanged();
+    if (this.#roster.setDrained(new Set(drained))) {
+      this.#choices.allHeard();
+      this.#runs.onRoutesChanged();
+    }
     await this.#servedZones.look(this.#roster.all(), hosts !== 'unchanged');
     if (hosts !== 'unchanged') this.#sshRoutes.replace(hosts);
     this.#accessLooks.done = look;

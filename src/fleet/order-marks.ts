@@ -29,12 +29,16 @@ export class OrderMarks {
    */
   ofStart(
     { executor, instance: meant }: { readonly executor: Executor; readonly instance: string | undefined },
-    place: { readonly a: string; readonly hostName: string },
+    place: { readonly a: string; readonly hostName?: string },
     mark: { readonly server: string; readonly order: number; readonly validUntilMs: number },
     digest: Uint8Array,
   ): Uint8Array {
-    if (executor.kind !== 'agent' || this.#sessions.of(executor.id)?.instance !== meant) return NO_MAC;
-    return this.of(executor, (agentId, instance) => startMessage(agentId, instance, place, mark, digest)).mac ?? NO_MAC;
+    const { a, hostName } = place;
+    if (executor.kind !== 'agent' || hostName === undefined) return NO_MAC;
+    if (this.#sessions.of(executor.id)?.instance !== meant) return NO_MAC;
+    const message = (agentId: string, instance: string): Marked =>
+      startMessage(agentId, instance, { a, hostName }, mark, digest);
+    return this.of(executor, message).mac ?? NO_MAC;
   }
 
   /** Empty where the agent is not here. */

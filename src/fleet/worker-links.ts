@@ -108,11 +108,12 @@ export class WorkerLinks {
         'protocol-unsupported',
         `This server speaks worker protocol ${WORKER_PROTOCOL.min} to ${WORKER_PROTOCOL.max}.`,
       );
-    const { name, zone } = record;
+    const { name, zone, labels } = record;
     const worker: LinkedWorker = {
       id: link.peer.id as WorkerId,
       name,
       zone,
+      labels,
       hello,
       heardAtMs: clock.nowMs(),
       link,

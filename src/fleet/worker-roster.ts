@@ -18,6 +18,7 @@ export interface LinkedWorker {
   /** What its enrolment says of it. */
   readonly name: string;
   readonly zone: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly hello: WorkerHello;
   readonly heardAtMs: number;
   readonly link: WorkerLink;
@@ -32,6 +33,7 @@ export class WorkerRoster {
   #owned: readonly { id: number; term: number }[] = [];
   #servers: FleetLook['servers'] = [];
   #revoked: readonly AgentId[] = [];
+  #isRevoked: ReadonlySet<string> = new Set();
   #drained: ReadonlySet<WorkerId> = new Set();
 
   constructor({ serverId, clock }: { readonly serverId: ServerId; readonly clock: Clock }) {
@@ -132,8 +134,13 @@ export class WorkerRoster {
   /** All agents that are cut off, for workers that link later. @returns whether they are others than before. */
   setRevoked(agentIds: readonly AgentId[]): boolean {
     const isOther = agentIds.join() !== this.#revoked.join();
+    if (isOther) this.#isRevoked = new Set(agentIds);
     this.#revoked = agentIds;
     return isOther;
+  }
+
+  isRevoked(agentId: string): boolean {
+    return this.#isRevoked.has(agentId);
   }
 
   tellRevoked(agentIds: readonly AgentId[]): void {

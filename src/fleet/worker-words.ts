@@ -16,6 +16,7 @@ import type { HostAgents } from './host-agents.ts';
 import type { LiveWatches } from './live-watches.ts';
 import type { OutputFetches } from './output-fetches.ts';
 import type { PresenceRecord } from './presence-record.ts';
+import type { WorkerChoices } from './worker-choices.ts';
 import type { WorkerDesk } from './worker-desk.ts';
 import type { WorkerRequests } from './worker-requests.ts';
 import type { LinkedWorker, WorkerRoster } from './worker-roster.ts';
@@ -32,6 +33,7 @@ export interface WorkerWordsOptions {
   readonly fetches: OutputFetches;
   readonly tests: WorkerRequests<readonly ConnectionStep[]>;
   readonly desk: WorkerDesk;
+  readonly choices: WorkerChoices;
   readonly runs: () => FleetListener;
   readonly upgrades: () => UpgradeListener;
 }
@@ -44,7 +46,7 @@ export class WorkerWords {
   }
 
   heard(worker: LinkedWorker, frame: WorkerToServerFrame): void {
-    const { sessions, agents, health, watches, fetches, tests, desk, runs } = this.#options;
+    const { sessions, agents, health, watches, fetches, tests, desk, choices, runs } = this.#options;
     switch (frame.t) {
       case 'agents':
         return this.#agentsOf(worker, frame);
@@ -85,7 +87,7 @@ export class WorkerWords {
       case 'load': {
         const { t: _type, outputBytesHeld: _held, ...figures } = frame;
         worker.load = { ...figures, heardAtMs: this.#options.clock.nowMs() };
-        return;
+        return choices.heard(worker);
       }
       case 'access':
       case 'secrets':
@@ -112,6 +114,7 @@ export class WorkerWords {
   #eventsOf(worker: LinkedWorker, events: readonly AttemptEvent[]): HeardEvent[] {
     const heard: HeardEvent[] = [];
     for (const event of events) {
+      if (event.k === 'undelivered' && event.code === 'worker-full') this.#options.choices.refused(worker.id);
       if (event.k === 'said') {
         const said = this.#options.sessions.open(worker.id, event.agentId, event);
         const told = said && attemptEventOf(said.frame, said.session);

@@ -2,24 +2,31 @@
  * The API as a Fastify instance: every operation of the table gets its route, and every request goes the same way: who is it,
  * may they, is the input right (all faults at once), was it done before (Idempotency-Key), do it.
  */
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { DroverError, errorCodeOf, errors, type ErrorCode } from '../base/errors.ts';
+import { DroverError, errorCodeOf, errors } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import { newId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { ROOT } from '../domain/access/access-node.ts';
+import { jobJsonSchema } from '../domain/job/job-shape.ts';
 import type { Actor } from '../store/contract/audit.ts';
-import { networkOf } from '../base/network.ts';
+import { PeerProofs } from '../pki/peer-proof.ts';
+import { isLoopback, networkOf } from '../base/network.ts';
+import { portLimits } from '../base/port-limits.ts';
 import { AddressRate, type AddressRateOptions } from './address-rate.ts';
 import { Admission, longRequestAdmission, type AdmissionLimits } from './admission.ts';
 import { Authentication, type Authenticated } from './authentication.ts';
 import { answerLimits, bodyBytesOf, bodyLimits, BytePlaces, type ByteLimits } from './byte-places.ts';
 import { DownloadPlaces, type DownloadLimits } from './download-places.ts';
 import { HeldFor } from './held-for.ts';
-import { parseJson, validate } from './input.ts';
+import { parseBody } from './body-json.ts';
+import { validate } from './input.ts';
 import { openApiDocument } from './openapi.ts';
+import { PeerAgents } from './peer-agents.ts';
 import type { ApiContext, Call, Operation } from './operation.ts';
 import { addPackageRoute } from './routes/agents/package-route.ts';
+import { sendProblem } from './problem.ts';
 import { operations } from './routes/routes.ts';
 
 /** Smaller answers are bounded by how many of them a connection may have. */
@@ -30,19 +37,30 @@ const METRICS_BELIEVED_MS = 1_000;
 const PUBLIC_ACTOR: Actor = { kind: 'system', id: 'public', name: 'public' };
 
 export interface ApiOptions {
+  /** The connection is of somebody with a good token, or of an agent. */
+  readonly onCaller?: (socket: Socket) => void;
   readonly readiness: () => Promise<Readonly<Record<string, boolean>>>;
   /** Other limits than the product's, for tests. */
   readonly admission?: AdmissionLimits;
   readonly bodies?: ByteLimits;
   readonly answers?: ByteLimits;
   readonly publicRate?: Partial<AddressRateOptions>;
+  readonly healthRate?: Partial<AddressRateOptions>;
   readonly downloads?: DownloadLimits;
+}
+
+/** What hooks and the reader of bodies know of a route. */
+interface RouteConfig {
+  readonly operationId?: string;
+  readonly bulk?: Operation['bulk'];
 }
 
 /** What stands between callers and the handlers. */
 interface Door {
   readonly authentication: Authentication;
+  readonly onCaller: (socket: Socket) => void;
   readonly publicRate: AddressRate;
+  readonly healthRate: AddressRate;
   readonly admission: Admission;
   /** For requests that wait for hosts and not for the database: they have places of their own. */
   readonly longAdmission: Admission;
@@ -55,6 +73,7 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
   const admission = new Admission(ctx.clock, options.admission);
   const publicRate = new AddressRate({ clock: ctx.clock, ...options.publicRate });
   return {
+    onCaller: options.onCaller ?? (() => undefined),
     admission,
     longAdmission: new Admission(ctx.clock, longRequestAdmission),
     bodies: new BytePlaces(
@@ -68,13 +87,21 @@ function openDoor(ctx: ApiContext, options: ApiOptions): Door {
     ),
     authentication: new Authentication(ctx.store, ctx.clock, admission, (address) => publicRate.hasLeft(address)),
     publicRate,
+    healthRate: new AddressRate({
+      clock: ctx.clock,
+      perSecond: portLimits.healthRequestsPerSecond,
+      burst: portLimits.healthRequestsBurst,
+      ...options.healthRate,
+    }),
   };
 }
 
 export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance {
+  const door = openDoor(ctx, options);
   const app = fastify({
     logger: false,
-    bodyLimit: limits.requestBodyBytesMax,
+    // No route but an operation takes a body, and says how large.
+    bodyLimit: 1,
     genReqId: () => newId(),
     requestIdHeader: false,
     routerOptions: { maxParamLength: 500 },
@@ -83,25 +110,23 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
     keepAliveTimeout: 75_000,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    frameworkErrors: (error, request, reply) => sendProblem(ctx, request, reply, refusedOr(error, door, request)),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     ['application/json', 'application/json; charset=utf-8'],
     { parseAs: 'string' },
-    (_request, text, done) => parseJson(String(text), done),
+    (request: FastifyRequest, text: string) => parseBody(text, (request.routeOptions.config as RouteConfig).bulk),
   );
   app.setErrorHandler((error, request, reply) => sendProblem(ctx, request, reply, error));
-  const door = openDoor(ctx, options);
-  app.setNotFoundHandler((request) => {
-    takePublic(door, request.ip);
-    throw new DroverError('not-found', {
-      detail: `There is nothing at ${request.method} ${request.url.split('?')[0]}.`,
-    });
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('drover-request-id', request.id);
+    // Here, and not in the handler of what was not found: that is called when the body has been read.
+    if (request.is404) throw refusedOr(nothingAt(request), door, request);
   });
-  app.addHook('onRequest', async (request, reply) => void reply.header('drover-request-id', request.id));
   app.addHook('onResponse', async (request, reply) => {
-    const operation = request.routeOptions.config as { operationId?: string };
-    ctx.metrics.requests.inc({ operation: operation.operationId ?? 'other', status: String(reply.statusCode) });
+    const { operationId } = request.routeOptions.config as RouteConfig;
+    ctx.metrics.requests.inc({ operation: operationId ?? 'other', status: String(reply.statusCode) });
     ctx.metrics.duration.observe(reply.elapsedTime / 1_000);
     ctx.log.debug(
       {
@@ -115,24 +140,30 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
     );
   });
   for (const operation of operations) addOperation(app, ctx, door, operation);
-  const document = Buffer.from(JSON.stringify(openApiDocument(operations)));
-  app.get('/api/openapi.json', {
-    onRequest: async (request) => takePublic(door, request.ip),
-    onSend: async (request, reply, payload) =>
-      holdAnswer(ctx, door, `address ${networkOf(request.ip)}`, reply, payload),
-    handler: async (_request, reply) => reply.type('application/json').send(document),
-  });
+  addDocument(app, ctx, door, '/api/openapi.json', 'application/json', openApiDocument(operations));
+  addDocument(app, ctx, door, '/api/v1/schemas/job.json', 'application/schema+json', jobJsonSchema());
   addPackageRoute(app, {
     packages: ctx.packages,
     places: new DownloadPlaces(ctx.clock, options.downloads),
     held: door.held,
+    agents: new PeerAgents({
+      proofs: new PeerProofs(ctx.enrolment.ca.certificate),
+      clock: ctx.clock,
+      isRevoked: (agentId) => ctx.fleet.isRevoked(agentId),
+      onLetIn: door.onCaller,
+    }),
     onRequest: (address) => takePublic(door, address),
   });
-  // No rate for these two: who looks after servers asks from the address of all other callers where a proxy stands
-  // between, and asking costs nothing.
-  app.get('/healthz', async () => ({ status: 'alive' }));
+  // A rate of their own for these two, a large one: who looks after servers asks from the address of all other callers
+  // where a proxy stands between. And none for this machine, whose supervisor must not take a server for dead.
+  const forHealth = {
+    onRequest: async ({ ip }: FastifyRequest) => {
+      if (!isLoopback(ip)) takeOf(door.healthRate, ip);
+    },
+  };
+  app.get('/healthz', forHealth, async () => ({ status: 'alive' }));
   const readiness = believedFor(READINESS_BELIEVED_MS, ctx.clock, options.readiness);
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', forHealth, async (_request, reply) => {
     const checks = await readiness();
     const ready = Object.values(checks).every(Boolean);
     // Told, but no reason to send callers away: reading works, and so does ending what runs.
@@ -142,6 +173,24 @@ export function createApi(ctx: ApiContext, options: ApiOptions): FastifyInstance
   });
   addMetricsRoute(app, ctx, door);
   return app;
+}
+
+/** What is no secret and is the same for everybody: programs and editors read it without a token. */
+function addDocument(
+  app: FastifyInstance,
+  ctx: ApiContext,
+  door: Door,
+  path: string,
+  type: string,
+  document: object,
+): void {
+  const bytes = Buffer.from(JSON.stringify(document));
+  app.get(path, {
+    onRequest: async (request) => takePublic(door, request.ip),
+    onSend: async (request, reply, payload) =>
+      holdAnswer(ctx, door, `address ${networkOf(request.ip)}`, reply, payload),
+    handler: async (_request, reply) => reply.type(type).send(bytes),
+  });
 }
 
 /** One page for all who ask within a second: making it asks the database, and every collector asks every few seconds. */
@@ -165,13 +214,16 @@ function addMetricsRoute(app: FastifyInstance, ctx: ApiContext, door: Door): voi
 
 function addOperation(app: FastifyInstance, ctx: ApiContext, door: Door, operation: Operation): void {
   const callers = new WeakMap<FastifyRequest, Authenticated>();
-  const bodyLimit = operation.permission === 'public' ? limits.publicBodyBytesMax : limits.requestBodyBytesMax;
+  const bodyLimit =
+    operation.permission === 'public'
+      ? limits.publicBodyBytesMax
+      : (operation.bodyBytesMax ?? portLimits.bodyBytesDefault);
   const placeOf = (caller: Authenticated | undefined, request: FastifyRequest): string =>
     caller === undefined || caller.actor === PUBLIC_ACTOR ? `address ${networkOf(request.ip)}` : caller.actor.id;
   app.route({
     method: operation.method,
     url: `/api/v1${operation.path.replace(/\{(\w+)\}/g, ':$1')}`,
-    config: { operationId: operation.id },
+    config: { operationId: operation.id, ...given({ bulk: operation.bulk }) } satisfies RouteConfig,
     exposeHeadRoute: operation.contentType !== 'text/event-stream',
     bodyLimit,
     onRequest: async (request, reply) => {
@@ -227,7 +279,9 @@ async function receive(door: Door, operation: Operation, request: FastifyRequest
 /** Who has no good token asks as anybody does: so often, and no more. */
 async function whoIs(door: Door, request: FastifyRequest): Promise<Authenticated> {
   try {
-    return await door.authentication.authenticate(request);
+    const caller = await door.authentication.authenticate(request);
+    door.onCaller(request.raw.socket);
+    return caller;
   } catch (error) {
     if (errors[errorCodeOf(error)].status === 401) takePublic(door, request.ip);
     throw error;
@@ -246,9 +300,27 @@ function believedFor<T>(ms: number, clock: ApiContext['clock'], ask: () => Promi
   };
 }
 
+/** What is asked for in vain is asked for without a token: the refusal, or that of whoever asks too often. */
+function refusedOr(refusal: Error, door: Door, request: FastifyRequest): Error {
+  try {
+    takePublic(door, request.ip);
+    return refusal;
+  } catch (tooOften) {
+    return tooOften as Error;
+  }
+}
+
+function nothingAt({ method, url }: FastifyRequest): DroverError {
+  return new DroverError('not-found', { detail: `There is nothing at ${method} ${url.split('?')[0]}.` });
+}
+
 /** Throws where an address asks without a token more often than it may. */
 function takePublic(door: Door, address: string): void {
-  const retryAfterS = door.publicRate.take(address);
+  takeOf(door.publicRate, address);
+}
+
+function takeOf(rate: AddressRate, address: string): void {
+  const retryAfterS = rate.take(address);
   if (retryAfterS > 0)
     throw new DroverError('too-many-requests', {
       detail: 'Too many requests without a token from this address; come back in a moment.',
@@ -336,6 +408,8 @@ async function serveOnce(
     if (errors[errorCodeOf(error)].status < 500) await store.idempotencyRelease(key, principal).catch(() => undefined);
     throw error;
   }
+  // Whose answer is made anew from what was kept has kept it with the deed itself.
+  if (operation.replay) return answer(operation, reply, result);
   const kept = operation.shownOnce ? { id: (result as { id: string }).id } : result;
   const body = kept === undefined ? '' : JSON.stringify(kept);
   await store.idempotencyStore(key, principal, operation.status, body);
@@ -367,57 +441,4 @@ function authorize(caller: Authenticated, permission: Exclude<Operation['permiss
     throw new DroverError('permission-denied', {
       detail: `The role ${caller.role} does not have the permission ${permission}.`,
     });
-}
-
-// — problems (RFC 9457) —
-
-function sendProblem(ctx: ApiContext, request: FastifyRequest, reply: FastifyReply, thrown: unknown): unknown {
-  const error = toDroverError(thrown);
-  const { code } = error;
-  const { status, title, retryable } = errors[code];
-  // What is away for now is told to whoever asked; a stack is for what should not be.
-  if (!request.raw.complete && request.raw.destroyed)
-    ctx.log.debug({ requestId: request.id }, 'a caller has broken off its request');
-  else if (status === 503)
-    ctx.log.warn(
-      { requestId: request.id, code, err: error.message, ...error.context },
-      'a request could not be served now',
-    );
-  else if (status >= 500)
-    ctx.log.error({ requestId: request.id, code, err: thrown, ...error.context }, 'a request failed');
-  const retryAfterS = error.retryAfterS ?? (status === 503 ? 1 : undefined);
-  if (retryAfterS !== undefined) void reply.header('retry-after', String(retryAfterS));
-  const problem = {
-    type: `https://drover.dev/errors/${code}`,
-    title,
-    status,
-    detail:
-      code === 'internal' ? `Something went wrong here; the log tells more under request ${request.id}.` : error.detail,
-    instance: request.url.split('?')[0],
-    code,
-    retryable,
-    requestId: request.id,
-    ...given({
-      errors: error.faultCount > 0 ? error.faults : undefined,
-      errorCount: error.faultCount > 0 ? error.faultCount : undefined,
-    }),
-  };
-  return reply.status(status).type('application/problem+json').send(JSON.stringify(problem));
-}
-
-/** Fastify's own refusals, by their status. */
-function refusalOfFastify(thrown: unknown): ErrorCode | undefined {
-  const { code, statusCode } = (thrown ?? {}) as { code?: unknown; statusCode?: unknown };
-  if (typeof code !== 'string' || !code.startsWith('FST_') || typeof statusCode !== 'number' || statusCode >= 500)
-    return undefined;
-  return statusCode === 413 ? 'body-too-large' : statusCode === 415 ? 'unsupported-media-type' : 'bad-input';
-}
-
-function toDroverError(thrown: unknown): DroverError {
-  if (thrown instanceof DroverError) return thrown;
-  const known = refusalOfFastify(thrown);
-  return new DroverError(known ?? 'internal', {
-    ...given({ detail: known ? (thrown as Error).message.slice(0, 1_000) : undefined }),
-    cause: thrown,
-  });
 }

@@ -1,5 +1,5 @@
 /**
- * How many may fetch packages at once: of all, and of one agent that has shown its certificate, else of one address:
+ * How many may fetch packages at once: of all, and of one agent that has proved its certificate, else of one address:
  * agents behind one address do not share its places, and whoever shows nothing takes none of theirs. A place is for who
  * reads: whoever takes less than the least pace from one look to the next is cut off, and may go on from where it was.
  */

@@ -6,12 +6,11 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { othersTurn, systemClock } from '../base/clock.ts';
-import { DroverError, inputRefusal, isErrorCode, type ErrorCode, type InputFault } from '../base/errors.ts';
+import { inputRefusal, isErrorCode, type ErrorCode, type InputFault } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
+import { SLICE_MS } from './body-json.ts';
 import type { Operation } from './operation.ts';
 
-/** Longest look at entries of a list before others get their turn. */
-const SLICE_MS = 10;
 /** Of one fault: the schema quotes unknown keys, which may be megabytes. */
 const FAULT_DETAIL_MAX = 300;
 const POINTER_MAX = 300;
@@ -21,22 +20,6 @@ export interface Input {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
-}
-
-export function parseJson(text: string, done: (error: Error | null, body?: unknown) => void): void {
-  if (text.trim() === '') return done(null, undefined);
-  try {
-    done(null, JSON.parse(text));
-  } catch (error) {
-    // The engine's message quotes the text, which may hold a secret.
-    const why = (error as Error).message.replace(/^Unexpected token .*$/s, 'an unexpected character');
-    done(
-      new DroverError('bad-input', {
-        detail: `The body is not JSON: ${why}`,
-        faults: [{ pointer: '#', code: 'bad-input', detail: why }],
-      }),
-    );
-  }
 }
 
 /** Throws with every fault of parameters and body, as far as they are told. */

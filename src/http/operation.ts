@@ -10,11 +10,14 @@ import type { RunEventHub, RunTold } from '../app/run-events.ts';
 import type { DroverError, ErrorCode } from '../base/errors.ts';
 import type { Permission, Role } from '../domain/access/permission.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { Outbound } from '../outbound/outbound.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { WatcherPlaces } from './watcher-places.ts';
 
 export interface ApiContext extends AppContext {
   readonly fleet: Fleet;
+  /** The one way to strange machines. */
+  readonly outbound: Outbound;
   readonly enrolment: EnrolmentContext;
   readonly events: RunEventHub;
   readonly watchers: WatcherPlaces;
@@ -25,6 +28,8 @@ export interface ApiContext extends AppContext {
   readonly space: DatabaseSpace;
   /** Where join tokens point, and by which CA the server is known. */
   readonly publicUrl: () => string;
+  /** Of a run, for people who may see it. */
+  readonly runLinkOf: (runId: string) => string;
   readonly caFingerprint: string;
   /** Scripts on this machine run as the user that keeps an administrator's token: whoever may run them is one. */
   readonly agentsShareUser?: boolean;
@@ -53,6 +58,8 @@ export interface Operation {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** Bytes of the body (`body-too-large`); `bodyBytesDefault` unless it takes scripts, jobs, lists of hosts, expressions or keys. */
+  readonly bodyBytesMax?: number;
   /** Strings at the top of the body that are kept as bytes and may hold a NUL; in all others it is refused, as PostgreSQL holds none. */
   readonly mayHoldNul?: readonly string[];
   /** The one list of the body that may be long: its entries are judged by themselves, others get their turn in between. */
@@ -77,7 +84,10 @@ export interface Operation {
    * the same request again is refused. `what` it is, and the command that revokes it.
    */
   readonly shownOnce?: { readonly what: string; readonly revoke: string };
-  /** The answer again, from what was kept of the first one; the kept body itself without it. */
+  /**
+   * The answer again, from what its verb has kept with the Idempotency-Key (`caller.claim`) in the transaction of the deed. Without it the
+   * answer itself is kept, and given again as it was.
+   */
   readonly replay?: (ctx: ApiContext, kept: string) => Promise<unknown>;
 }
 

@@ -14,10 +14,10 @@ import type { OutputFacts, OutputRange } from './outputs.ts';
 /** What an engine carries out: work of a kind that it has named, and what holds beside it for this run. */
 export type ExecutionOrder = Omit<ExecutionSpec, 'work'> & { readonly work: Work };
 
-/** The host that it is done to, as the run has it: id and name are what the script is told. */
+/** The host that it is done to, as the run has it: id and name are what the script is told. Without them it is done to none. */
 export interface AttemptSubject {
-  readonly hostId: string;
-  readonly hostName: string;
+  readonly hostId?: string;
+  readonly hostName?: string;
   /** For an engine that reaches hosts by accounts, where the run asks for one. */
   readonly accountId?: string;
 }
@@ -29,7 +29,10 @@ export interface AttemptStart {
 }
 
 /** The end of an attempt: its outcome, and what there is to say beside it. Without `finishedAtMs` it has ended now. */
-export type AttemptEnd = Omit<AgentReport, 't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr'> & {
+export type AttemptEnd = Omit<
+  AgentReport,
+  't' | 'a' | 'finishedAtMs' | 'stdout' | 'stderr' | 'values' | 'valuesFault'
+> & {
   readonly finishedAtMs?: number;
 };
 

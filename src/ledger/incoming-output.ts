@@ -7,6 +7,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Mask, MaskStream } from './mask.ts';
 import { KeptStream } from './kept-stream.ts';
+import { toldValues, type ToldValues, type ValuesFile } from './told-values.ts';
 
 const LIVE_BLOCK = 64 * 1024;
 const LIVE_PAUSE_MS = 50;
@@ -37,6 +38,7 @@ export class IncomingOutput {
   readonly #options: IncomingOutputOptions;
   readonly #streams: Record<1 | 2, Stream>;
   #work: Promise<void>;
+  #values: ValuesFile | undefined;
   #isWatched = false;
   #pumping: Promise<void> | undefined;
   #isOver = false;
@@ -78,6 +80,16 @@ export class IncomingOutput {
     );
     stream.received += fresh.length;
     return this.#pass(stream, fresh, false);
+  }
+
+  /** The file of its output values as the host has it, once the script has ended; what is taken last counts. */
+  takeValues(file: ValuesFile): void {
+    this.#values = file;
+  }
+
+  /** What was told by it, masked. */
+  async values(): Promise<ToldValues> {
+    return this.#values === undefined ? {} : toldValues(this.#values, await this.#options.mask);
   }
 
   watch(on: boolean): void {

@@ -103,6 +103,7 @@ class NoOutputs implements Outputs {
     return new Uint8Array(0);
   }
   async readWhole(): Promise<undefined> {}
+  async recorded(): Promise<void> {}
   async forget(): Promise<void> {}
 }
 

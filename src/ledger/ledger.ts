@@ -412,7 +412,8 @@ export class Ledger {
         await this.#journal.append({ k: 'ended', a: attempt, report });
         this.#remainsOf(attempt, remains);
         remains?.recorded?.(isWhole(report));
-        return this.#listener?.finished(attempt);
+        this.#listener?.finished(attempt);
+        return await outputs.recorded(attempt);
       } catch (error) {
         if (tries === 0)
           log.error(

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../base/limits.ts';
-import { secretForms } from './mask-forms.ts';
+import { secretForms } from '../base/secret-forms.ts';
 import { createMask, HELD_BYTES_MAX, SharedMasks, type MaskStream } from './mask.ts';
 
 function maskInPieces(secrets: string[], pieces: Buffer[]): Buffer {

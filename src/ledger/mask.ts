@@ -1,5 +1,5 @@
 /**
- * Secrets out of bytes: whatever belongs to a known form of one (mask-forms.ts) becomes `******`, however the stream was cut into
+ * Secrets out of bytes: whatever belongs to a known form of one (base/secret-forms.ts) becomes `******`, however the stream was cut into
  * pieces. Longer forms are found over line breaks and blanks too, so a Base64 text that was wrapped and a key that was indented
  * or wrapped anew are masked like any other. Each byte is looked at once. What is held back because it may begin a secret is bounded
  * (`HELD_BYTES_MAX`), for a host may know the secret and write the beginning of it for ever, with blanks between: what is longer and
@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { othersTurn } from '../base/clock.ts';
 import { HeldBytes } from './held-bytes.ts';
-import { secretForms } from './mask-forms.ts';
+import { secretForms } from '../base/secret-forms.ts';
 import { PatternSet } from './pattern-set.ts';
 
 const REPLACEMENT = Buffer.from('******');

@@ -4,6 +4,7 @@
  * themselves (spooled-outputs.ts), and as bytes that an engine takes in (streamed-outputs.ts).
  */
 import type { StreamReport } from '../protocol/link/agent-v1.ts';
+import type { ToldValues } from './told-values.ts';
 
 export interface OutputFacts {
   /** Bytes that are kept of each stream, half of them from its end. */
@@ -19,7 +20,7 @@ export interface OutputRange {
   readonly eof: boolean;
 }
 
-export interface FinishedOutput {
+export interface FinishedOutput extends ToldValues {
   readonly stdout: StreamReport;
   readonly stderr: StreamReport;
   /** Somebody has taken away what was written. */
@@ -49,6 +50,8 @@ export interface Outputs {
    * for nobody knows its secrets. It is called again when it rejects, or when what follows fails.
    */
   finish(attempt: string): Promise<FinishedOutput>;
+  /** The end is on disk, with what was told: what of it may hold secrets goes, as far as it is here. Safe to repeat; never rejects. */
+  recorded(attempt: string): Promise<void>;
   /** Of a finished attempt; offsets count in the kept bytes, the head and then the tail. */
   readKept(attempt: string, stream: 1 | 2, report: StreamReport, offset: number, length: number): Promise<Uint8Array>;
   /** Of a finished attempt, or one that is forgotten; undefined when it is not (any more) here. */

@@ -2,16 +2,22 @@
  * Folders of attempts, each with its script, its standard input, what it wrote, and the two small files of its
  * supervisor. Whoever is started makes a folder; what is written there is read, cleaned and in time removed here.
  */
-import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
+import { chmodSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { access, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { valueLimits } from '../base/value-limits.ts';
 import type { StreamReport } from '../protocol/link/agent-v1.ts';
 import { writeWhole } from './journal.ts';
 import type { Mask } from './mask.ts';
 import { describeStream, headAndTail } from './stream-report.ts';
+import type { ValuesFile } from './told-values.ts';
 
 const BLOCK = 256 * 1024;
 const STREAM_FILES = { 1: 'stdout', 2: 'stderr' } as const;
+/** Whatever the script has put there: no link is followed, and no pipe waited at. */
+const AS_IT_IS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+type SpoolFile = 'script' | 'stdin' | 'stdout' | 'stderr' | 'values' | 'supervisor' | 'pid' | 'status';
 
 export class Spool {
   readonly root: string;
@@ -27,7 +33,7 @@ export class Spool {
     return join(this.root, attempt);
   }
 
-  file(attempt: string, name: 'script' | 'stdin' | 'stdout' | 'stderr' | 'pid' | 'status'): string {
+  file(attempt: string, name: SpoolFile): string {
     return join(this.root, attempt, name);
   }
 
@@ -42,8 +48,8 @@ export class Spool {
     return bavail * bsize;
   }
 
-  async size(attempt: string, stream: 1 | 2): Promise<number> {
-    return stat(this.file(attempt, STREAM_FILES[stream])).then(
+  async size(attempt: string, stream: 1 | 2 | 'values'): Promise<number> {
+    return stat(this.file(attempt, stream === 'values' ? stream : STREAM_FILES[stream])).then(
       (s) => s.size,
       () => 0,
     );
@@ -127,6 +133,28 @@ export class Spool {
       (await this.read(attempt, stream, kept.size - kept.tail + inTail, Math.min(length, kept.tail - inTail)))?.bytes ??
       Buffer.alloc(0)
     );
+  }
+
+  /** What the script has told of output values, as far as it may. */
+  async readValues(attempt: string): Promise<ValuesFile> {
+    const file = await open(this.file(attempt, 'values'), AS_IT_IS).catch((error: NodeJS.ErrnoException) => error.code);
+    if (typeof file !== 'object') return file === 'ENOENT' ? 'gone' : 'unreadable';
+    try {
+      const facts = await file.stat();
+      if (!facts.isFile()) return 'unreadable';
+      const most = valueLimits.outputValuesFileBytesMax;
+      const bytes = Buffer.alloc(Math.min(facts.size, most));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+      return { bytes: bytes.subarray(0, bytesRead), isMore: facts.size > most };
+    } catch {
+      return 'unreadable';
+    } finally {
+      await file.close();
+    }
+  }
+
+  async removeValues(attempt: string): Promise<void> {
+    await rm(this.file(attempt, 'values'), { force: true, recursive: true });
   }
 
   async remove(attempt: string): Promise<void> {

@@ -11,6 +11,7 @@ import { LiveTail } from './live-tail.ts';
 import { SharedMasks, type Mask } from './mask.ts';
 import type { FinishedOutput, OnLive, OutputFacts, OutputRange, Outputs } from './outputs.ts';
 import type { Spool } from './spool.ts';
+import { toldValues } from './told-values.ts';
 
 const NOTHING: StreamReport = { size: 0, head: 0, tail: 0 };
 const PRUNE_EVERY_MS = 10 * 60_000;
@@ -38,7 +39,7 @@ export class SpooledOutputs implements Outputs {
     this.#options = options;
   }
 
-  async start(attempts: ReadonlyMap<string, unknown>, onLive: OnLive): Promise<void> {
+  async start(attempts: ReadonlyMap<string, { readonly report?: unknown }>, onLive: OnLive): Promise<void> {
     const { spool, clock, log } = this.#options;
     this.#onLive = onLive;
     const prune = (): void => {
@@ -48,6 +49,8 @@ export class SpooledOutputs implements Outputs {
       this.#cancelPrune = clock.after(PRUNE_EVERY_MS, prune, { unref: true });
     };
     prune();
+    // Whoever was here before may have been killed between the record and this.
+    for (const [attempt, { report }] of attempts) if (report) await this.recorded(attempt);
   }
 
   async stop(): Promise<void> {
@@ -94,11 +97,20 @@ export class SpooledOutputs implements Outputs {
     const { keptBytes } = facts;
     if (!mask.isEmpty) await spool.scrub(attempt, mask);
     const isIncomplete = !(await spool.hasStreams(attempt));
-    const [stdout, stderr] = await Promise.all([
+    const [stdout, stderr, values] = await Promise.all([
       spool.describe(attempt, 1, keptBytes),
       spool.describe(attempt, 2, keptBytes),
+      spool.readValues(attempt),
     ]);
-    return { stdout, stderr, isIncomplete };
+    // Where all of it is gone that is said once; and what never began has no files.
+    const told = isIncomplete && values === 'gone' ? {} : toldValues(values, mask);
+    return { stdout, stderr, isIncomplete, ...told };
+  }
+
+  async recorded(attempt: string): Promise<void> {
+    await this.#options.spool
+      .removeValues(attempt)
+      .catch((error: unknown) => this.#options.log.warn({ attempt, err: error }, 'a file of output values is left'));
   }
 
   readKept(attempt: string, stream: 1 | 2, report: StreamReport, offset: number, length: number): Promise<Uint8Array> {

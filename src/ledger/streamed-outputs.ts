@@ -12,6 +12,7 @@ import { IncomingOutput } from './incoming-output.ts';
 import { KeptStream } from './kept-stream.ts';
 import { SharedMasks } from './mask.ts';
 import type { FinishedOutput, OnLive, OutputFacts, OutputRange, Outputs } from './outputs.ts';
+import type { ToldValues } from './told-values.ts';
 
 export interface StreamedOutputsOptions {
   /** Of files of large output; nobody else's. It is there. */
@@ -24,6 +25,7 @@ interface Streams {
   readonly kept: Readonly<Record<1 | 2, KeptStream>>;
   /** Until it has ended. */
   incoming: IncomingOutput | undefined;
+  values: ToldValues;
 }
 
 export class StreamedOutputs implements Outputs {
@@ -52,7 +54,11 @@ export class StreamedOutputs implements Outputs {
       if (!report) continue;
       const reopened = (stream: 1 | 2): Promise<KeptStream> =>
         KeptStream.reopen(`${this.#path(attempt)}.${stream}`, stream === 1 ? report.stdout : report.stderr);
-      this.#streams.set(attempt, { kept: { 1: await reopened(1), 2: await reopened(2) }, incoming: undefined });
+      this.#streams.set(attempt, {
+        kept: { 1: await reopened(1), 2: await reopened(2) },
+        incoming: undefined,
+        values: {},
+      });
     }
   }
 
@@ -72,7 +78,7 @@ export class StreamedOutputs implements Outputs {
       stopping: this.#stopping,
       onLive: (...live) => this.#onLive(attempt, ...live),
     });
-    this.#streams.set(attempt, { kept: incoming.kept, incoming });
+    this.#streams.set(attempt, { kept: incoming.kept, incoming, values: {} });
     if (this.#watched.has(attempt)) incoming.watch(true);
   }
 
@@ -96,10 +102,15 @@ export class StreamedOutputs implements Outputs {
     this.open(attempt, { keptBytes: 0, secrets: [] });
     const streams = this.#streams.get(attempt)!;
     await streams.incoming?.finish();
+    const values = await streams.incoming?.values();
+    if (values) streams.values = values;
     streams.incoming = undefined;
     const [stdout, stderr] = await Promise.all([streams.kept[1].describe(), streams.kept[2].describe()]);
-    return { stdout, stderr };
+    return { stdout, stderr, ...streams.values };
   }
+
+  /** Nothing of it is here but in the record. */
+  async recorded(): Promise<void> {}
 
   async readKept(
     attempt: string,

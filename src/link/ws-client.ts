@@ -1,15 +1,18 @@
 /**
  * Dials a link and keeps it up: several addresses in turn, full jitter between tries, the peer's certificate checked
- * against our CA and the wanted role.
+ * against our CA and the wanted role before ours is proved.
  */
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { fullJitterMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { errors, isErrorCode } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import type { NameLookups } from '../base/node-names.ts';
 import type { Random } from '../base/random.ts';
+import { endProved } from '../pki/peer-proof.ts';
 import { NOBODY, type LinkDialer, type OnLink, type PeerRole } from './link.ts';
 import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
@@ -22,6 +25,8 @@ export interface LinkClientOptions extends LinkEnd {
   readonly identity: () => { readonly privateKey: string; readonly certificate: string; readonly ca: string };
   readonly clock: Clock;
   readonly random: Random;
+  /** Absent: each name by itself, as Node does it, and as often as it is dialled. */
+  readonly names?: Pick<NameLookups, 'lookup'>;
   readonly log: Log;
   /** Longest pause between two tries. */
   readonly reconnectCapMs?: number;
@@ -97,19 +102,19 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
   function dialTo(url: string): void {
     const identity = options.identity();
     const socket = new WebSocket(url, {
-      key: identity.privateKey,
-      cert: identity.certificate,
       ca: identity.ca,
       minVersion: 'TLSv1.3',
       perMessageDeflate: false,
       maxPayload: limits.frameBytesMax,
       handshakeTimeout: 10_000,
+      ...given({ lookup: options.names?.lookup }),
       skipUTF8Validation: true,
       // The chain is verified against our CA; a name means nothing between machines that move, the role does.
       checkServerIdentity: ((_host: string, certificate: { subject?: { OU?: unknown } }) =>
         certificate.subject?.OU === options.peerRole
           ? undefined
           : new Error(`the peer is not a ${options.peerRole}`)) as never,
+      finishRequest: (request) => endProved(request, identity),
     });
     dialing = socket;
     let refusedFor: number | undefined;

@@ -1,39 +1,31 @@
 /**
- * Accepts links on upgrades of an HTTPS server: only with a certificate of our CA for the wanted role, and only so many
- * a second and of one peer.
+ * Accepts links on upgrades of an HTTPS server: only of whoever proves a certificate of our authority for the wanted role, and only so
+ * many a second and of one peer.
  */
-import { constants } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { TlsOptions, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { errors, type ErrorCode } from '../base/errors.ts';
+import { farewell } from '../base/farewell.ts';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
 import { SecondCount } from '../base/second-count.ts';
-import { TLS_SPOKEN } from '../base/tls.ts';
+import { PEER_HEADER, PeerProofs, type PeerCheck } from '../pki/peer-proof.ts';
 import { NOBODY, type LinkListener, type OnLink, type Peer, type PeerRole } from './link.ts';
 import { LoopTurns } from './loop-turns.ts';
 import { watchLinks, WsLink, type LinkEnd } from './ws-link.ts';
 
-/**
- * TLS of a socket that links come in on: as on the server's port, so that a probe or a proxy that knows 1.2 alone hears
- * an answer; our own ends dial with 1.3 only. Links live for days: no session tickets, which cost memory for the life
- * of each. X25519 alone, because the public part of a hybrid exchange stays with each connection too (5 KiB of OpenSSL
- * 3.5's ML-KEM); see ADR 0010.
- */
-export const LINK_TLS = {
-  ...TLS_SPOKEN,
-  secureOptions: constants.SSL_OP_NO_TICKET,
-  ecdhCurve: 'X25519',
-} as const satisfies TlsOptions;
-
 export interface LinkServerOptions extends LinkEnd {
   readonly role: PeerRole;
+  /** The certificate of the authority whose word counts, as PEM. */
+  readonly authority: string;
   readonly clock: Clock;
   /** Says why a peer may not link, or nothing. */
   readonly refuse?: (id: string) => ErrorCode | undefined;
+  /** Its certificate is good, whether or not there is a place for it now. */
+  readonly onProved?: (socket: TLSSocket) => void;
   readonly linksMax?: number;
   readonly heartbeatMs?: number;
   readonly silentMs?: number;
@@ -49,6 +41,7 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
   options: LinkServerOptions,
 ): LinkServer<In, Out> {
   const { clock } = options;
+  const proofs = new PeerProofs(options.authority);
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -67,9 +60,12 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
   const admittedOf = new SecondCount(clock, limits.linksPerPeerPerSecond);
   const countOf = new Map<string, number>();
 
-  /** One peer that links again and again uses up its own share first. */
-  const admit = (id: string): boolean =>
-    admittedOf.take(id) && admitted.take('all') && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
+  /** One peer that links again and again uses up its own share first, and of that alone its handshakes are forgiven. */
+  const admit = (id: string, socket: TLSSocket): boolean => {
+    if (!admittedOf.take(id)) return false;
+    options.onProved?.(socket);
+    return admitted.take('all') && links.size < (options.linksMax ?? limits.agentsPerWorkerMax);
+  };
 
   const leave = (link: WsLink<never, never>): void => {
     if (!links.delete(link as WsLink<In, Out>)) return;
@@ -116,14 +112,12 @@ export function createLinkServer<In extends { t: string }, Out extends { t: stri
     },
     handleUpgrade(request, socket, head) {
       const tls = socket as TLSSocket;
-      const subject = tls.authorized
-        ? (tls.getPeerCertificate().subject as unknown as { CN?: string; OU?: string; O?: string })
-        : undefined;
-      if (!subject?.CN || subject.OU !== options.role)
-        return refuseUpgrade(socket, ...certificateFault(tls, options.role, clock.nowMs()));
-      const refusal = options.refuse?.(subject.CN) ?? (admit(subject.CN) ? undefined : 'link-busy');
-      if (refusal) return refuseUpgrade(socket, refusal);
-      const { CN: id, O: hostId } = subject;
+      const check = proofs.check(tls, request.headers[PEER_HEADER], clock.nowMs());
+      if (check.kind !== 'proved' || check.peer.role !== options.role)
+        return refuseUpgrade(socket, clock, ...certificateFault(check, options.role, clock.nowMs()));
+      const { id, hostId } = check.peer;
+      const refusal = options.refuse?.(id) ?? (admit(id, tls) ? undefined : 'link-busy');
+      if (refusal) return refuseUpgrade(socket, clock, refusal);
       forgetHandshake(tls);
       const peer: Peer = {
         role: options.role,
@@ -145,31 +139,34 @@ function forgetHandshake(tls: TLSSocket): void {
 }
 
 /** Why a certificate does not count, in words that say what to do; a clock that is off is told with both times. */
-function certificateFault(tls: TLSSocket, role: PeerRole, nowMs: number): [ErrorCode, string] {
-  const fault = tls.authorizationError as unknown;
-  if (!fault) return ['certificate-invalid', `A certificate for the role ${role} is wanted here.`];
-  const why = String((fault as { code?: unknown }).code ?? fault);
-  const { valid_from: from, valid_to: to } = tls.getPeerCertificate();
+function certificateFault(check: PeerCheck, role: PeerRole, nowMs: number): [ErrorCode, string] {
   const now = new Date(nowMs).toISOString();
-  if (why === 'CERT_HAS_EXPIRED')
-    return [
-      'certificate-expired',
-      `The certificate ended at ${to}; the clock here says ${now}. Start the ${role} once with a new join token ` +
-        `on the same data folder (drover ${role} --join ` +
-        `TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`,
-    ];
-  if (why === 'CERT_NOT_YET_VALID')
-    return [
-      'certificate-invalid',
-      `The certificate begins at ${from}; the clock here says ${now}. Set the clocks of both machines (NTP).`,
-    ];
-  return ['certificate-invalid', `The certificate is not one of this fleet (${why}).`];
+  switch (check.kind) {
+    case 'ended':
+      return [
+        'certificate-expired',
+        `The certificate ended at ${check.at}; the clock here says ${now}. Start the ${role} once with a new join token ` +
+          `on the same data folder (drover ${role} --join ` +
+          `TOKEN).${role === 'agent' ? ' The host keeps its identity.' : ''}`,
+      ];
+    case 'not-begun':
+      return [
+        'certificate-invalid',
+        `The certificate begins at ${check.at}; the clock here says ${now}. Set the clocks of both machines (NTP).`,
+      ];
+    case 'not-believed':
+      return ['certificate-invalid', `The certificate is not one of this fleet: ${check.why}.`];
+    default:
+      return ['certificate-invalid', `A certificate for the role ${role} is wanted here.`];
+  }
 }
 
-function refuseUpgrade(socket: Duplex, code: ErrorCode, detail = ''): false {
+function refuseUpgrade(socket: Duplex, clock: Clock, code: ErrorCode, detail = ''): false {
   const { status, title } = errors[code];
   const body = JSON.stringify({ code, title, detail });
-  socket.end(
+  farewell(
+    socket,
+    clock,
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nContent-Length: ` +
       `${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

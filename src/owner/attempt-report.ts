@@ -1,11 +1,14 @@
 /** Between the executor's words and the domain's: reports in, the work to do out. Wire types end here. */
 import { createHash } from 'node:crypto';
 import type { Sealer } from '../app/context.ts';
+import { areAlike, openRunSecrets, secretsOn } from '../app/run-secrets.ts';
 import { given, type Writable } from '../base/given.ts';
+import type { HostId, RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { ToldEnd } from '../domain/crew/execution.ts';
 import type { Outcome, ProcessEnd as KnownEnd } from '../domain/crew/outcome.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import { outputValuesIn } from '../domain/work/output-values.ts';
 import { storedWork } from '../domain/work/work.ts';
 import type {
   AgentReport,
@@ -16,6 +19,7 @@ import type {
 } from '../protocol/link/agent-v1.ts';
 import { encodeExecutionSpec } from '../protocol/link/execution-spec.ts';
 import type { StreamRecord } from '../store/contract/output.ts';
+import { assert } from '../base/assert.ts';
 
 export type ReportedStream = StreamRecord & { readonly inline?: Uint8Array };
 
@@ -40,6 +44,8 @@ export function toldEndOf(report: AgentReport): ToldEnd<ReportedStream> | undefi
   if (reason !== undefined) end.reason = storableText(reason);
   if (detail !== '') end.detail = detail;
   if (startedAtMs !== undefined) end.startedAtMs = startedAtMs;
+  const values = outputValuesIn(report.values, report.valuesFault);
+  if (values) end.values = values;
   return end;
 }
 
@@ -120,26 +126,34 @@ function digestOf(kept: Uint8Array, gap: number): Uint8Array {
   return createHash('sha256').update(kept).update(length).digest();
 }
 
-/** The same bytes for every host of the task; secrets are in clear in here and nowhere else on the server. */
+/**
+ * What each host is given: the same bytes for all, as a rule; bytes of its own, the same each time, where a secret differs from
+ * host to host. Secrets are in clear in here and nowhere else on the server.
+ */
+export type SpecOf = (hostId: HostId | undefined) => Uint8Array;
+
 export function executionSpecOf(
-  run: { readonly id: string; readonly name: string },
+  run: { readonly id: RunId; readonly name: string },
   { work, policy, placement }: RunSpec,
   sealedSecrets: Uint8Array | undefined,
   sealer: Sealer,
-): Uint8Array {
-  const secrets = sealedSecrets
-    ? (JSON.parse(Buffer.from(sealer.open(`run/${run.id}`, sealedSecrets)).toString()) as Record<string, string>)
-    : {};
-  const spec: ExecutionSpec = {
+): SpecOf {
+  const secrets = openRunSecrets(sealer, run.id, sealedSecrets);
+  const spec: Omit<ExecutionSpec, 'secrets'> = {
     v: 1,
     runId: run.id,
     runName: run.name,
     work: storedWork(work),
-    secrets,
     timeoutMs: policy.timeoutMs,
     killAfterMs: policy.killAfterMs,
     outputKeptBytes: policy.outputKeptBytes,
     ...given({ user: placement.user, environment: placement.environment }),
   };
-  return encodeExecutionSpec(spec);
+  if (!areAlike(secrets))
+    return (hostId) => {
+      assert(hostId !== undefined, 'what differs from host to host goes to hosts');
+      return encodeExecutionSpec({ ...spec, secrets: secretsOn(hostId, secrets) });
+    };
+  const bytes = encodeExecutionSpec({ ...spec, secrets });
+  return () => bytes;
 }

@@ -6,7 +6,7 @@ import type { HostId, WorkerId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import { isOut } from '../domain/crew/execution-machine.ts';
 import { isSameExecutor, type Executor, type RouteTaken } from '../domain/run/executor.ts';
-import type { Subject } from '../domain/run/subject.ts';
+import { hostOf, type Subject } from '../domain/run/subject.ts';
 import type { AttemptStanding } from '../store/contract/owner-commit.ts';
 import type { AgentLocation } from '../fleet/fleet.ts';
 
@@ -27,7 +27,8 @@ export function isPieceOf(
   if (attempt === execution.attempt && !isSameExecutor(execution.route?.executor, executor)) return false;
   // A worker speaks for itself; an agent through the worker that holds its link.
   if (executor.kind === 'worker') return executor.id === workerId;
-  const location = fleet.locate(execution.subject.id);
+  const host = hostOf(execution.subject);
+  const location = host && fleet.locate(host.id);
   return location?.workerId === workerId && isSameExecutor(location.executor, executor);
 }
 

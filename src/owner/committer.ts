@@ -61,7 +61,7 @@ export class Committer {
   onDecided(partition: OwnedPartition, held: HeldRun): void {
     partition.dirty.add(held.run.id);
     if (partition.committing) return;
-    if (held.run.crew.changes.hasUrgent) void this.#commit(partition);
+    if (held.run.hasUrgent) void this.#commit(partition);
     else this.#commitIn(RUNNING_WAITS_MS, partition);
   }
 
@@ -83,13 +83,13 @@ export class Committer {
         this.#commitIn(UNTRUSTED_MS, partition);
         break;
       }
-      const batch = collectBatch(partition, clock.nowMs());
+      const batch = collectBatch(partition, clock.nowMs(), (held, error) => this.#letGo(partition, held, error));
       if (batch.parts.length === 0) break;
       const began = clock.monotonicMs();
       try {
-        const { executions, runs, timeline, lateReports } = batch;
+        const { executions, runs, tasks, timeline, lateReports } = batch;
         const fence = fenceOf(partition, serverId);
-        const result = await store.ownerCommit({ fence, executions, runs, timeline, lateReports });
+        const result = await store.ownerCommit({ fence, executions, runs, tasks, timeline, lateReports });
         this.#failures = 0;
         if (result.kind === 'fenced') {
           this.#options.drop(partition);
@@ -129,10 +129,20 @@ export class Committer {
     const unfit = Map.groupBy(notKept, (item) => item.runId);
     for (const part of batch.parts) {
       const { id } = part.held.run;
-      if (stale.has(id)) acks.push(...this.#readAnew(partition, part, unfit.get(id) ?? []));
-      else acks.push(...this.#runLanded(partition, part));
+      try {
+        if (stale.has(id)) acks.push(...this.#readAnew(partition, part, unfit.get(id) ?? []));
+        else acks.push(...this.#runLanded(partition, part));
+      } catch (error) {
+        this.#letGo(partition, part.held, error);
+      }
     }
     for (const [workerId, list] of Map.groupBy(acks, (ack) => ack.workerId)) this.#options.fleet.ack(workerId, list);
+  }
+
+  /** A fault in one run ends no server, and keeps no other run of its partition: it is read anew with the next look. */
+  #letGo(partition: OwnedPartition, held: HeldRun, error: unknown): void {
+    this.#options.log.error({ runId: held.run.id, err: error }, 'a run could not be written; it is read anew');
+    this.#options.memory.forget(partition, held);
   }
 
   /** What follows from a write that is committed. @returns the reports that may be acknowledged now. */
@@ -141,11 +151,12 @@ export class Committer {
     const { run } = held;
     held.firstStart &&= !write.states.includes('dispatched');
     this.#tellContacts(write);
-    run.landed(write);
+    run.landed(write, this.#options.clock.monotonicMs());
+    if (memory.isHeld(partition, held) && write.tasks.some(({ isOpened }) => isOpened)) memory.noteHosts(held);
     const written = new Map<string, Ack>();
     for (const ack of acks.values()) {
       const { task, ordinal, attempt } = attemptKeyOf(ack.attempt);
-      const execution = run.crew.at(task, ordinal)!;
+      const execution = run.at(task, ordinal)!;
       // Those in line wait with their acks; a late report settles a loss that is written already: that is not yet the report.
       if (execution.attempt > attempt || isEndWritten(execution, attempt)) written.set(ack.attempt, ack);
       else if (!held.acks.has(ack.attempt)) held.acks.set(ack.attempt, ack);
@@ -154,12 +165,11 @@ export class Committer {
     // it, by the next commit.
     for (const ack of [...held.acks.values()]) {
       const { task, ordinal, attempt } = attemptKeyOf(ack.attempt);
-      if (!isEndWritten(run.crew.at(task, ordinal)!, attempt)) continue;
+      if (!isEndWritten(run.at(task, ordinal)!, attempt)) continue;
       held.acks.delete(ack.attempt);
       written.set(ack.attempt, ack);
     }
-    if (memory.isHeld(partition, held) && run.crew.changes.count === 0 && held.late.size === 0)
-      partition.dirty.delete(run.id);
+    if (memory.isHeld(partition, held) && !run.hasChanges && held.late.size === 0) partition.dirty.delete(run.id);
     store.notify('progress', run.id);
     onProgress?.(run.id);
     if (memory.isHeld(partition, held)) advance(partition, held);
@@ -171,7 +181,7 @@ export class Committer {
     if (!onContact) return;
     for (const [i, { subject, route, result }] of changes.entries()) {
       const contact = sshContactOf(states[i]!, route, result);
-      if (contact) onContact(subject.id, contact);
+      if (contact && subject.kind === 'host') onContact(subject.id, contact);
     }
   }
 
@@ -198,10 +208,11 @@ export function settleUnfit(partition: OwnedPartition, { run }: HeldRun, nowMs: 
   const items = partition.unfit.get(run.id) ?? [];
   partition.unfit.delete(run.id);
   for (const item of items) {
-    const execution = run.crew.at(item.task, item.ordinal);
-    if (!execution) continue;
-    if (execution.state === 'waiting' && execution.attempt === item.attempt) run.crew.onOrderNotKept(execution, nowMs);
-    else run.crew.onNotKept(execution, item.attempt, nowMs);
+    const execution = run.at(item.task, item.ordinal);
+    const crew = run.task(item.task)?.crew;
+    if (!execution || !crew) continue;
+    if (execution.state === 'waiting' && execution.attempt === item.attempt) crew.onOrderNotKept(execution, nowMs);
+    else crew.onNotKept(execution, item.attempt, nowMs);
   }
 }
 

@@ -5,8 +5,12 @@
 import type { HostId, WorkerId } from '../base/ids.ts';
 import { isWithAgent } from '../domain/crew/execution.ts';
 import { isSameExecutor, type RouteTaken } from '../domain/run/executor.ts';
-import type { Subject } from '../domain/run/subject.ts';
+import { hostOf, type Subject } from '../domain/run/subject.ts';
 import type { AgentLocation, HeardEvent } from '../fleet/fleet.ts';
+
+interface FindAgent {
+  locate(hostId: HostId): AgentLocation | undefined;
+}
 
 interface Attempted {
   readonly attempt: number;
@@ -25,7 +29,7 @@ export function isWordOf(
   attempt: number,
   workerId: WorkerId,
   event: HeardEvent,
-  fleet: { locate(hostId: HostId): AgentLocation | undefined },
+  fleet: FindAgent,
 ): boolean {
   switch (event.k) {
     case 'queued':
@@ -33,14 +37,18 @@ export function isWordOf(
       if (event.k === 'undelivered' && isOfOtherOrder(event, execution)) return false;
       // Where the worker of record is the executor, another's word would have the attempt given out twice.
       return (
-        workerId === execution.route?.workerId ||
-        (isWithAgent(execution) && workerId === fleet.locate(execution.subject.id)?.workerId)
+        workerId === execution.route?.workerId || (isWithAgent(execution) && workerId === agentWorker(execution, fleet))
       );
     default:
       if (event.k === 'unknown' && isOfOtherOrder(event, execution)) return false;
       // Of an attempt that a newer one has superseded, the store knows who had it.
       return attempt !== execution.attempt || isSameExecutor(event.executor, execution.route?.executor);
   }
+}
+
+function agentWorker({ subject }: Attempted, fleet: FindAgent): WorkerId | undefined {
+  const host = hostOf(subject);
+  return host && fleet.locate(host.id)?.workerId;
 }
 
 function isOfOtherOrder({ order }: { readonly order?: number }, execution: Attempted): boolean {

@@ -51,7 +51,7 @@ export function lateReportOf(
   };
 }
 
-type End = Pick<ExecutionChange, 'finishedAtMs' | 'outcome' | 'reason' | 'detail' | 'stdout' | 'stderr'>;
+type End = Pick<ExecutionChange, 'finishedAtMs' | 'outcome' | 'reason' | 'detail' | 'stdout' | 'stderr' | 'values'>;
 
 function endOf(result: Omit<AttemptResult<ReportedStream>, 'to'>): End {
   const end: Writable<End> = {
@@ -60,6 +60,7 @@ function endOf(result: Omit<AttemptResult<ReportedStream>, 'to'>): End {
     stderr: result.stderr ?? NOTHING,
   };
   if (result.outcome) end.outcome = result.outcome;
+  if (result.values) end.values = result.values;
   if (result.reason !== undefined) end.reason = result.reason;
   if (result.detail !== undefined) end.detail = result.detail.slice(0, DETAIL_LENGTH_MAX);
   return end;

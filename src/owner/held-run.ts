@@ -3,22 +3,28 @@ import { isUninstall } from '../app/agent-install.ts';
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import type { AttemptId } from '../base/ids.ts';
+import type { Now } from '../domain/crew/crew.ts';
 import type { Permission } from '../domain/access/permission.ts';
-import { firstAttempts } from '../domain/crew/execution.ts';
 import { Run, type SeedRun } from '../domain/run/run.ts';
+import { tasksOf } from '../domain/run/plan.ts';
+import type { RolloutAnswer, SeedTask } from '../domain/run/run-task.ts';
+import { filledWork } from '../domain/run/work-fills.ts';
+import type { Work } from '../domain/work/work.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { LateReportChange, RunSeed } from '../store/contract/owner-commit.ts';
+import type { LateReportChange, RunSeed, TaskSeed } from '../store/contract/owner-commit.ts';
 import type { NewRun } from '../store/contract/run.ts';
+import type { Store } from '../store/contract/store.ts';
 import type { TimelineEntry } from '../store/contract/timeline.ts';
+import { AgentAbsence } from './agent-absence.ts';
 import type { ReportedStream } from './attempt-report.ts';
 import type { Ack } from './ack.ts';
-import type { OrderSpec, OrderSpecs } from './order-specs.ts';
-import { neverReached, unreachedBecause } from './route.ts';
+import type { OrderSpecs, RunOrderSpecs } from './order-specs.ts';
+import { neverReached, unreachedBecause, type KnownOfHosts } from './route.ts';
 
 export interface HeldRun {
   readonly run: Run<ReportedStream>;
-  /** What its executors are given, the same for all. */
-  readonly orderSpec: OrderSpec;
+  /** What executors of each task are given. */
+  readonly orderSpecs: RunOrderSpecs;
   /** Hosts on which it succeeds have no agent any more. */
   readonly uninstalls: boolean;
   /** One for an attempt, however often it is told: to the worker by which it came last. */
@@ -28,9 +34,12 @@ export interface HeldRun {
   timeline: Omit<TimelineEntry, 'seq' | 'runId'>[];
   /** Nothing of the present round has been sent yet. */
   firstStart: boolean;
+  /** Answers to its rollouts that were there when it was read last. */
+  answersRead: number;
 }
 
 export interface HeldRunContext {
+  readonly store: Pick<Store, 'hostsWithoutAgent'>;
   readonly clock: Clock;
   readonly specs: OrderSpecs;
   readonly fleet: Fleet;
@@ -38,36 +47,137 @@ export interface HeldRunContext {
   readonly guardMs?: number;
 }
 
+type HeldFrom = SeedRun & {
+  readonly name: string;
+  readonly startedAtMs?: number;
+  readonly permission?: Permission;
+  /** How long ago the present round began, by the clock that all servers share. */
+  readonly roundAgeMs: number;
+  readonly resumedAtMs?: number;
+};
+
 export function heldRunOf(
-  { clock, specs, fleet, guardMs }: HeldRunContext,
-  from: SeedRun & { readonly name: string; readonly startedAtMs?: number; readonly permission?: Permission },
-  { spec, sealedSecrets, executions }: Omit<RunSeed, 'run'>,
+  { store, clock, specs, fleet, guardMs }: HeldRunContext,
+  { roundAgeMs, resumedAtMs, ...from }: HeldFrom,
+  { tasks, executions }: Omit<RunSeed, 'run'>,
 ): HeldRun {
-  // What is held on to below is the placement: the whole of the spec would be held with it.
-  const { placement } = spec;
-  const lookedBefore = fleet.accessLooks().begun;
-  const run = new Run<ReportedStream>(from, spec, executions, clock.monotonicMs(), {
-    ...given({ guardMs }),
-    unreached: ({ subject }) => unreachedBecause(subject.id, placement, fleet),
-    never: ({ subject }) => neverReached(subject.id, placement, fleet, lookedBefore),
-  });
-  return {
+  const nowMs = clock.nowMs();
+  const ofTask = Map.groupBy(executions, ({ task }) => task);
+  const seeds = tasks.map(
+    ({
+      task,
+      spec: { policy, placement },
+      state,
+      subjects,
+      openedAtMs,
+      position,
+      told,
+      outputs,
+      decision,
+    }): SeedTask => {
+      const ageMs = from.plan === undefined ? roundAgeMs : openedAtMs === undefined ? 0 : nowMs - openedAtMs;
+      // Hosts are waited for since the run, or their batch, has gone on.
+      const begunMs = Math.max(resumedAtMs ?? 0, position?.sinceMs ?? 0);
+      const openedAgeMs = begunMs === 0 ? ageMs : Math.min(ageMs, nowMs - begunMs);
+      const of = {
+        task,
+        terms: { policy, placement },
+        state,
+        subjects,
+        openedAgeMs,
+        ...given({ position, told, outputs, decision }),
+      };
+      return { ...of, executions: ofTask.get(task) ?? [] };
+    },
+  );
+  const run = new Run<ReportedStream>(
+    from,
+    seeds,
+    clock.monotonicMs(),
+    waysOf({ store, fleet, ...given({ guardMs }) }),
+  );
+  const [{ spec: first }] = tasks as [TaskSeed];
+  const held: HeldRun = {
     run,
-    uninstalls: isUninstall({ ...given({ permission: from.permission }), work: spec.work }),
+    uninstalls: isUninstall({ ...given({ permission: from.permission }), work: first.work }),
     acks: new Map(),
     late: new Map(),
     timeline: [],
     firstStart: from.startedAtMs === undefined || from.round > 1,
-    orderSpec: specs.of({ id: from.id, name: from.name }, { ...spec, ...given({ sealedSecrets }) }),
+    answersRead: 0,
+    orderSpecs: specs.ofRun(
+      { id: from.id, name: from.name },
+      tasks.map(({ task, spec, sealedSecrets }) => ({ task, source: { ...spec, ...given({ sealedSecrets }) } })),
+      fillsOf(run),
+    ),
   };
+  hearAnswers(held, tasks, { at: clock.monotonicMs(), ms: nowMs });
+  return held;
+}
+
+/** What somebody has said to its rollouts: those answers count that are to what is asked now. */
+export function hearAnswers(
+  { run, timeline }: HeldRun,
+  tasks: readonly { readonly task: number; readonly answer?: RolloutAnswer }[],
+  now: Now,
+): void {
+  for (const { task, answer } of tasks) {
+    if (!answer || !run.answered(task, answer, now)) continue;
+    const step = tasksOf(run.plan).find((one) => one.task === task)?.name;
+    timeline.push({ kind: 'answered', atMs: now.ms, detail: { step, goesOn: answer.goesOn, by: answer.by } });
+  }
+}
+
+/** In a scope of its own: what is kept with a run holds nothing of what it was read from. */
+function waysOf({ store, fleet, guardMs }: Pick<HeldRunContext, 'store' | 'fleet' | 'guardMs'>): RunWays {
+  // For the few runs that have a host without a way.
+  let absence: AgentAbsence | undefined;
+  const known: KnownOfHosts = {
+    fleet,
+    lookedBefore: fleet.accessLooks().begun,
+    hasNoAgent: (hostId) => (absence ??= new AgentAbsence(store)).of(hostId),
+  };
+  return {
+    ...given({ guardMs }),
+    unreached: ({ subject }, { placement }) => unreachedBecause(subject, placement, fleet),
+    never: ({ subject }, { placement }) => neverReached(subject, placement, known),
+  };
+}
+type RunWays = ConstructorParameters<typeof Run<ReportedStream>>[3];
+/**
+ * By task, of those in whose work stand outputs of others. These are there when its orders are made: it has its turn after they have
+ * succeeded.
+ */
+function fillsOf(run: Run<ReportedStream>): ReadonlyMap<number, (work: Work) => Work> {
+  return new Map(
+    tasksOf(run.plan).flatMap(({ task, fills }) =>
+      fills
+        ? [
+            [
+              task,
+              (work: Work) => filledWork(work, fills, (ref) => run.task(ref.task)?.outputs?.values[ref.output]),
+            ] as const,
+          ]
+        : [],
+    ),
+  );
 }
 
 /** A run that nobody has written yet. */
 export function newHeldRun(context: HeldRunContext, run: NewRun): HeldRun {
-  const { id, name, spec, sealedSecrets, targets, permission } = run;
+  const { id, name, plan, tasks, subjects, permission } = run;
   return heldRunOf(
     context,
-    { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0, ...given({ permission }) },
-    { spec, executions: firstAttempts(targets), ...given({ sealedSecrets }) },
+    { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0, ...given({ permission, plan }) },
+    {
+      tasks: tasks.map(({ spec, sealedSecrets, subjects: list }, task) => ({
+        task,
+        spec,
+        state: 'created',
+        subjects: subjects[list]!,
+        ...given({ sealedSecrets }),
+      })),
+      executions: [],
+    },
   );
 }

@@ -77,14 +77,14 @@ export class Intake implements FleetListener {
 
   onLinked(hostId: HostId): void {
     for (const held of this.#options.memory.ofHost(hostId)) {
-      held.run.crew.onLinked(hostId);
+      held.run.onLinked(hostId);
       this.#dueSoon.add(held);
     }
   }
 
   onUnlinked(hostId: HostId): void {
     for (const held of this.#options.memory.ofHost(hostId)) {
-      held.run.crew.onUnlinked(hostId, this.#options.clock.monotonicMs());
+      held.run.onUnlinked(hostId, this.#options.clock.monotonicMs());
       this.#dueSoon.add(held);
     }
   }
@@ -93,7 +93,7 @@ export class Intake implements FleetListener {
     for (const { runs } of this.#options.memory.partitions.values()) {
       for (const held of runs.values()) {
         if (held.run.isFinished) continue;
-        held.run.crew.onRoutesChanged(workerId);
+        held.run.onRoutesChanged(workerId);
         this.#dueSoon.add(held);
       }
     }
@@ -123,8 +123,8 @@ export class Intake implements FleetListener {
     const chunk = { ...key, ...piece, executor };
     const run = partition.runs.get(key.runId)?.run;
     if (run) {
-      const execution = run.crew.at(key.task, key.ordinal);
-      if (!execution || !isPieceOf(run.spec.policy, execution, { workerId, ...chunk }, fleet)) return;
+      const execution = run.at(key.task, key.ordinal);
+      if (!execution || !isPieceOf(run.task(key.task)!.terms.policy, execution, { workerId, ...chunk }, fleet)) return;
       if (key.attempt === execution.attempt) return this.#options.chunks.push(partition, workerId, chunk);
     } else {
       const answer = memory.tombstones.answerTo(key, executor);
@@ -157,13 +157,13 @@ export class Intake implements FleetListener {
 
   #onEvent(held: HeldRun, workerId: WorkerId, key: AttemptKey, event: HeardEvent): void {
     const { clock, fleet, serverId } = this.#options;
-    const { crew } = held.run;
-    const execution = crew.at(key.task, key.ordinal);
+    const execution = held.run.at(key.task, key.ordinal);
     if (event.k === 'report' && (!execution || key.attempt > execution.attempt))
       return this.#lookForAttempt(key, ackOf(workerId, event));
     if (!execution || !isWordOf(execution, key.attempt, workerId, event, fleet)) return;
     // A count of orders means something only with the server that counts: another's may have reached the same number.
     if ('server' in event && event.server !== undefined && event.server !== serverId) return;
+    const { crew } = held.run.task(key.task)!;
     switch (event.k) {
       case 'accepted':
         return crew.onAccepted(execution, key.attempt);
@@ -171,7 +171,7 @@ export class Intake implements FleetListener {
         if (isInstant(event.atMs)) crew.onStarted(execution, key.attempt, event.atMs, clock.monotonicMs());
         return;
       case 'unknown':
-        return crew.onUnknown(execution, key.attempt, clock.nowMs(), event.instance);
+        return crew.onUnknown(execution, key.attempt, { at: clock.monotonicMs(), ms: clock.nowMs() }, event.instance);
       case 'queued':
         return crew.onQueued(execution, key.attempt);
       case 'undelivered':
@@ -186,7 +186,7 @@ export class Intake implements FleetListener {
 
   #onReport(held: HeldRun, workerId: WorkerId, key: AttemptKey, event: Report): void {
     const { clock, fleet, log } = this.#options;
-    const { crew } = held.run;
+    const { crew } = held.run.task(key.task)!;
     const execution = crew.at(key.task, key.ordinal)!;
     const ack = ackOf(workerId, event);
     const told = toldEndOf(event.report);
@@ -209,7 +209,7 @@ export class Intake implements FleetListener {
       // More than a commit takes is left to come again.
       if (!memory.isHeld(partition, held) || held.late.size >= limits.commitBatchMax) return;
       this.#lookup.forget(ack.attempt);
-      const { success } = held.run.spec.policy;
+      const { success } = held.run.task(key.task)!.terms.policy;
       held.late.set(ack.attempt, lateReportOf(key, ack.executor, told, success, clock.nowMs()));
       held.acks.set(ack.attempt, ack);
       advance(partition, held);

@@ -22,6 +22,7 @@ import type { OutputChunk } from '../store/contract/output.ts';
 import type { ExecutionChange, OwnerCommit } from '../store/contract/owner-commit.ts';
 import type { Store } from '../store/contract/store.ts';
 import { RunOwner } from './run-owner.ts';
+import { oneTask } from '../domain/run/new-task.ts';
 
 const [ONE, OTHER] = [agentExecutor(newId<'agent'>()), agentExecutor(newId<'agent'>())];
 const [WORKER, STRANGER] = [newId<'worker'>() as WorkerId, newId<'worker'>() as WorkerId];
@@ -87,7 +88,7 @@ async function world(): Promise<World> {
     const targets = [hostSubject(newId<'host'>(), 'a')];
     const [spec, createdBy] = [plainSpec({ policy: { outputKeptBytes: 3 * limits.outputChunkBytes } }), actor];
     await store.runCreate(
-      { id, partition, name: 'a', reason: '', createdBy, targetExpression: '*', spec, targets },
+      { id, partition, name: 'a', reason: '', createdBy, targetExpression: '*', ...oneTask(spec, targets) },
       audit,
     );
     return id;

@@ -7,10 +7,11 @@ import type { Execution } from '../domain/crew/execution.ts';
 import { isOut } from '../domain/crew/execution-machine.ts';
 import type { Order } from '../domain/crew/crew.ts';
 import type { AttemptPlace, Fleet } from '../fleet/fleet.ts';
-import type { ReportedStream } from './attempt-report.ts';
+import type { ReportedStream, SpecOf } from './attempt-report.ts';
 import type { HeldRun } from './held-run.ts';
 import type { OwnedPartition } from './owned-partition.ts';
 import { routeOf } from './route.ts';
+import { hostOf } from '../domain/run/subject.ts';
 
 /** An execution that no worker would take waits this long. */
 export const BUSY_RETRY_MS = 500;
@@ -37,14 +38,16 @@ export function sendOrders(
 ): void {
   const { clock, fleet } = context;
   const { run } = held;
-  const { id: runId, spec } = run;
-  const orders = run.orders(clock.monotonicMs(), (execution) => routeOf(execution, spec.placement, fleet));
+  const { id: runId } = run;
+  const orders = run.orders(clock.monotonicMs(), (execution) =>
+    routeOf(execution, run.task(execution.task)!.terms.placement, fleet),
+  );
   if (orders.length === 0) return;
   const at = { partition, term };
   const placeOf = ({ execution, route }: Order): AttemptPlace => ({
     attempt: attemptId({ runId, task: execution.task, ordinal: execution.ordinal, attempt: execution.attempt }),
-    hostId: execution.subject.id,
     executor: route.executor,
+    ...given({ hostId: hostOf(execution.subject)?.id }),
   });
   for (const list of Map.groupBy(
     orders,
@@ -74,17 +77,15 @@ function sendStarts(
   context: SendContext,
   sending: SendingRun,
 ): void {
-  const bytes = held.orderSpec.atHand();
-  if (bytes) {
-    const isSent = assign(held, place, list, bytes, context, sending);
-    if (!isSent) comeBack(held, list, context);
-    return;
-  }
+  const [{ execution: first }] = list as [Order];
+  const spec = held.orderSpecs.of(first.task);
+  const specOf = spec.atHand();
+  if (specOf) return comeBack(held, assign(held, place, list, specOf, context, sending), context);
   const attempts = list.map(({ execution }) => execution.attempt);
   // An order of another number has gone out since, or it is over.
   const isLast = ({ execution }: Order, at: number): boolean =>
     isOut(execution.state) && execution.attempt === attempts[at] && execution.order === place.order;
-  void held.orderSpec
+  void spec
     .read()
     .catch((error: unknown) => {
       context.log.warn(
@@ -95,15 +96,31 @@ function sendStarts(
     })
     .then((read) => {
       const still = sending.isMeant() ? list.filter(isLast) : [];
-      if (still.length === 0 || (read && assign(held, place, still, read, context, sending))) return;
-      comeBack(held, still, context);
+      const left = read ? assign(held, place, still, read, context, sending) : still;
+      if (left.length === 0) return;
+      comeBack(held, left, context);
       sending.onNotSent();
     });
 }
 
-/** False where the worker's link takes nothing now. */
+/** Hosts that are given the same are told together. Answers those that the worker's link does not take now. */
 function assign(
-  { run: { id: runId, spec } }: HeldRun,
+  held: HeldRun,
+  place: OrderPlace,
+  list: readonly Order[],
+  specOf: SpecOf,
+  context: SendContext,
+  sending: SendingRun,
+): readonly Order[] {
+  const alike = Map.groupBy(list, ({ execution }) => specOf(hostOf(execution.subject)?.id));
+  return [...alike].flatMap(([spec, orders]) =>
+    assignAlike(held, place, orders, spec, context, sending) ? [] : orders,
+  );
+}
+
+/** False where the worker's link takes nothing now. */
+function assignAlike(
+  { run }: HeldRun,
   place: OrderPlace,
   list: readonly Order[],
   bytes: Uint8Array,
@@ -112,9 +129,18 @@ function assign(
 ): boolean {
   const [{ route, execution: first }] = list as [Order];
   const { workerId } = route;
+  const { id: runId } = run;
+  const { policy, placement } = run.task(first.task)!.terms;
   const targets = list.map(({ execution, route: { executor } }) => {
     const { ordinal, attempt, subject } = execution;
-    const target = { ordinal, attempt, hostId: subject.id, hostName: subject.name, executor, watch: isWatched };
+    const host = hostOf(subject);
+    const target = {
+      ordinal,
+      attempt,
+      executor,
+      watch: isWatched,
+      ...given({ hostId: host?.id, hostName: host?.name }),
+    };
     const instance = execution.route?.instance;
     return instance === undefined ? target : { ...target, instance };
   });
@@ -123,8 +149,8 @@ function assign(
     runId,
     task: first.task,
     ...place,
-    priority: spec.policy.priority,
-    ...given({ accountId: spec.placement.account }),
+    priority: policy.priority,
+    ...given({ accountId: placement.account, needs: placement.worker?.needs }),
     spec: bytes,
     targets,
   });
@@ -134,10 +160,12 @@ function assign(
 
 function comeBack({ run }: HeldRun, list: readonly Order[], { clock }: SendContext): void {
   for (const { execution } of list)
-    run.crew.onUndelivered(
-      execution as Execution<ReportedStream>,
-      execution.attempt,
-      clock.monotonicMs(),
-      BUSY_RETRY_MS,
-    );
+    run
+      .task(execution.task)!
+      .crew.onUndelivered(
+        execution as Execution<ReportedStream>,
+        execution.attempt,
+        clock.monotonicMs(),
+        BUSY_RETRY_MS,
+      );
 }

@@ -1,9 +1,10 @@
+import type { Via } from '../domain/placement/placement.ts';
 import { describe, expect, it } from 'vitest';
 import type { AgentId, HostId, WorkerId } from '../base/ids.ts';
 import type { SshObstacle } from '../fleet/fleet.ts';
 import { hostSubject } from '../domain/run/subject.ts';
 import { workerExecutor } from '../domain/run/executor.ts';
-import { neverReached, routeOf, unreachedBecause, type Obstacles, type Ways } from './route.ts';
+import { neverReached, routeOf, unreachedBecause, type KnownOfHosts, type Obstacles, type Ways } from './route.ts';
 
 const [host, agent, near, far] = ['host' as HostId, 'agent' as AgentId, 'near' as WorkerId, 'far' as WorkerId];
 const BY_AGENT = { workerId: near, executor: { kind: 'agent', id: agent } } as const;
@@ -14,6 +15,7 @@ function ways(more: { linked?: boolean; ssh?: boolean; takesWork?: boolean; work
   return {
     locate: () => (linked ? { ...BY_AGENT, instance: 'instance', link: 1 } : undefined),
     sshRoute: () => (ssh ? far : undefined),
+    workerFor: () => ({ id: far, considered: 2, scores: { leastTasks: 90 } }),
     takesWork: () => takesWork,
     isLinked: () => workerThere,
   };
@@ -62,6 +64,7 @@ describe('a host that was given up', () => {
     locate: () => undefined,
     sshObstacle: () => 'no-address',
     hasWorker: () => true,
+    workersFor: () => ({ count: 0, why: '0 of 3 workers: 3 labels' }),
     ...more,
   });
   const linked = { locate: () => ({ ...BY_AGENT, instance: 'instance', link: 1 }) };
@@ -76,30 +79,50 @@ describe('a host that was given up', () => {
     ['its zone has none', { hasWorker: () => false }, { via: 'agent' }, 'zone-without-worker', 'No worker'],
     ['its zone has none, and it no address', { hasWorker: () => false }, AUTO, 'zone-without-worker', 'No worker'],
   ])('is told so when %s', (_what, more, spec, reason, detail) => {
-    expect(unreachedBecause(host, spec, fleet(more))).toEqual({ reason, detail: expect.stringContaining(detail) });
+    expect(unreachedBecause(subject, spec, fleet(more))).toEqual({ reason, detail: expect.stringContaining(detail) });
   });
 });
 
 describe('a host to which there can be no way', () => {
-  const fleet = (done: number, obstacle: SshObstacle | undefined): Parameters<typeof neverReached>[2] => ({
-    sshObstacle: () => obstacle,
-    accessLooks: () => ({ begun: done, done }),
+  type Agent = boolean | 'unsure';
+  /** `isLooked`: addresses were read after the run was made. */
+  const known = (obstacle: SshObstacle | undefined, hasNoAgent: Agent, isLooked = true): KnownOfHosts => ({
+    fleet: { sshObstacle: () => obstacle, accessLooks: () => ({ begun: 4, done: isLooked ? 4 : 3 }) },
+    lookedBefore: 3,
+    hasNoAgent: () => hasNoAgent,
   });
 
-  it('is one without an address, over SSH alone, as soon as addresses were read after the run was made', () => {
-    expect(neverReached(host, { via: 'ssh' }, fleet(3, 'no-address'), 3)).toBe('unsure');
-    expect(neverReached(host, { via: 'ssh' }, fleet(4, 'no-address'), 3)).toMatchObject({
-      reason: 'host-without-address',
-    });
-  });
-
-  it.each<[string, Parameters<typeof neverReached>[1], SshObstacle | undefined]>([
-    ['its agent may come', AUTO, 'no-address'],
-    ['its agent is asked for', { via: 'agent' }, 'no-address'],
-    ['a worker may come', { via: 'ssh' }, 'no-worker'],
-    ['another worker may come', { via: 'ssh' }, 'drained'],
-    ['there is one', { via: 'ssh' }, undefined],
-  ])('is none when %s', (_what, placement, obstacle) =>
-    expect(neverReached(host, placement, fleet(4, obstacle), 3)).toBeUndefined(),
+  it.each<[Via, SshObstacle | undefined, Agent, string]>([
+    ['ssh', 'no-address', false, 'host-without-address'],
+    ['agent', undefined, true, 'host-without-agent'],
+    ['agent', 'no-address', true, 'host-without-agent'],
+    ['auto', 'no-address', true, 'host-without-agent'],
+  ])('is one that has neither, of what %s takes (%s)', (via, obstacle, hasNoAgent, reason) =>
+    expect(neverReached(subject, { via }, known(obstacle, hasNoAgent))).toMatchObject({ reason }),
   );
+
+  it.each<[string, Via, SshObstacle | undefined, Agent]>([
+    ['its agent may come', 'auto', 'no-address', false],
+    ['its agent is asked for, and may come', 'agent', 'no-address', false],
+    ['it has an address, and a worker may come', 'auto', 'no-worker', true],
+    ['a worker may come', 'ssh', 'no-worker', true],
+    ['another worker may come', 'ssh', 'drained', true],
+    ['there is one', 'ssh', undefined, true],
+  ])('is none when %s', (_what, via, obstacle, hasNoAgent) =>
+    expect(neverReached(subject, { via }, known(obstacle, hasNoAgent))).toBeUndefined(),
+  );
+
+  it.each<[Via, Agent, boolean]>([
+    ['ssh', false, false],
+    ['auto', true, false],
+    ['auto', 'unsure', true],
+    ['agent', 'unsure', true],
+  ])('is not known to be one by %s before all was read (agent: %s, addresses: %s)', (via, hasNoAgent, isLooked) =>
+    expect(neverReached(subject, { via }, known('no-address', hasNoAgent, isLooked))).toBe('unsure'),
+  );
+
+  it('is told by way of agents alone before any address was read', () =>
+    expect(neverReached(subject, { via: 'agent' }, known('no-address', true, false))).toMatchObject({
+      reason: 'host-without-agent',
+    }));
 });

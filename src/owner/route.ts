@@ -3,30 +3,45 @@ import type { HostId } from '../base/ids.ts';
 import type { Execution } from '../domain/crew/execution.ts';
 import { workerExecutor, type Route } from '../domain/run/executor.ts';
 import type { Unreached } from '../domain/crew/crew-options.ts';
-import type { Placement } from '../domain/placement/placement.ts';
+import type { Placement, Via, WorkerChoice } from '../domain/placement/placement.ts';
+import type { Subject } from '../domain/run/subject.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
-export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'isLinked' | 'takesWork'>;
-export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'hasWorker'>;
+export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'workerFor' | 'isLinked' | 'takesWork'>;
+export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'hasWorker' | 'workersFor'>;
 
 export function routeOf(
   execution: Pick<Execution<unknown>, 'state' | 'subject' | 'route'>,
-  { via }: Pick<Placement, 'via'>,
+  { via, worker }: Pick<Placement, 'via' | 'worker'>,
   fleet: Ways,
 ): Route | undefined {
+  const { subject } = execution;
   if (execution.state !== 'waiting') {
     const executor = execution.route?.executor;
-    if (executor?.kind !== 'worker') return fleet.locate(execution.subject.id);
-    return fleet.isLinked(executor.id) ? { executor, workerId: executor.id } : undefined;
+    if (executor?.kind === 'worker')
+      return fleet.isLinked(executor.id) ? { executor, workerId: executor.id } : undefined;
+    return subject.kind === 'host' ? fleet.locate(subject.id) : undefined;
   }
+  if (subject.kind === 'none') return worker && byWorker(worker, fleet);
   return (
-    (via === 'ssh' ? undefined : byAgent(execution.subject.id, fleet)) ??
-    (via === 'agent' ? undefined : bySsh(execution.subject.id, fleet))
+    (via === 'ssh' ? undefined : byAgent(subject.id, fleet)) ?? (via === 'agent' ? undefined : bySsh(subject.id, fleet))
   );
 }
 
-/** Why there is no way to a host now, by the ways that the run may take. */
-export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>, fleet: Obstacles): Unreached {
+/** Why nobody could carry it out until now, by the ways that the run may take. */
+export function unreachedBecause(
+  subject: Subject,
+  { via, worker }: Pick<Placement, 'via' | 'worker'>,
+  fleet: Obstacles,
+): Unreached {
+  if (subject.kind === 'host') return hostUnreached(subject.id, via, fleet);
+  return {
+    reason: 'no-worker-fits',
+    detail: `No worker took it before the start deadline: ${worker ? fleet.workersFor(worker).why : 'none may'}.`,
+  };
+}
+
+function hostUnreached(hostId: HostId, via: Via, fleet: Obstacles): Unreached {
   const obstacle = via === 'agent' ? undefined : fleet.sshObstacle(hostId);
   if (via === 'ssh' && obstacle === 'no-address') return WITHOUT_ADDRESS;
   const isHeldByDrained = via !== 'ssh' && fleet.locate(hostId) !== undefined;
@@ -46,18 +61,30 @@ export function unreachedBecause(hostId: HostId, { via }: Pick<Placement, 'via'>
   return { reason: 'start-deadline', detail: UNREACHED[via] };
 }
 
+export interface KnownOfHosts {
+  readonly fleet: Pick<Fleet, 'sshObstacle' | 'accessLooks'>;
+  /** Looks for addresses that had begun when the run was held here: a host may have been given one a moment before it was made. */
+  readonly lookedBefore: number;
+  readonly hasNoAgent: (hostId: HostId) => boolean | 'unsure';
+}
+
 /**
- * Why there can be no way to a host, however long one waits: over SSH alone, without an address. A host may have been given one a moment
- * before the run was made, so the list of addresses counts that was read after the run was held here (`lookedBefore`: looks begun by then).
+ * Why there can be no way to a host, however long one waits: it has no agent where one would do, and no address where SSH would. Either may
+ * come; but somebody has to see to it first, and whoever waits should hear of that. `unsure` while it is not known what it has.
  */
 export function neverReached(
-  hostId: HostId,
+  subject: Subject,
   { via }: Pick<Placement, 'via'>,
-  fleet: Pick<Fleet, 'sshObstacle' | 'accessLooks'>,
-  lookedBefore: number,
+  { fleet, lookedBefore, hasNoAgent }: KnownOfHosts,
 ): Unreached | 'unsure' | undefined {
-  if (via !== 'ssh' || fleet.sshObstacle(hostId) !== 'no-address') return undefined;
-  return fleet.accessLooks().done > lookedBefore ? WITHOUT_ADDRESS : 'unsure';
+  // Of a task without hosts: a worker that fits may come.
+  if (subject.kind === 'none') return undefined;
+  const { id: hostId } = subject;
+  if (via !== 'agent' && fleet.sshObstacle(hostId) !== 'no-address') return undefined;
+  if (via !== 'agent' && fleet.accessLooks().done <= lookedBefore) return 'unsure';
+  const isAgentless = via === 'ssh' || hasNoAgent(hostId);
+  if (isAgentless === 'unsure') return 'unsure';
+  return isAgentless ? WITHOUT[via] : undefined;
 }
 
 const WITHOUT_ADDRESS: Unreached = {
@@ -66,6 +93,22 @@ const WITHOUT_ADDRESS: Unreached = {
     'The run goes over SSH alone (--via ssh), and the host has no address. Give it one: drover hosts edit HOST ' +
     '--address ADDRESS; or leave out --via.',
 };
+
+const WITHOUT = {
+  ssh: WITHOUT_ADDRESS,
+  agent: {
+    reason: 'host-without-agent',
+    detail:
+      'The run goes by agents alone (--via agent), and the host has no agent. Install one: drover agents install -t ' +
+      'HOST; or leave out --via.',
+  },
+  auto: {
+    reason: 'host-without-agent',
+    detail:
+      'Nothing reaches the host: it has no agent, and no address for SSH. Give it one (drover hosts edit HOST ' +
+      '--address ADDRESS), or let an agent join there (drover agents join-token create --host HOST).',
+  },
+} as const satisfies Record<string, Unreached>;
 
 const UNREACHED = {
   auto: 'The host did not come on line before the start deadline: its agent was not linked, and it has no address for SSH.',
@@ -76,6 +119,13 @@ const UNREACHED = {
 function byAgent(hostId: HostId, fleet: Ways): Route | undefined {
   const agent = fleet.locate(hostId);
   return agent && fleet.takesWork(agent.workerId) ? agent : undefined;
+}
+
+function byWorker(choice: WorkerChoice, fleet: Ways): Route | undefined {
+  const worker = fleet.workerFor(choice);
+  if (!worker) return undefined;
+  const { id: workerId, ...chosen } = worker;
+  return { workerId, executor: workerExecutor(workerId, 'process'), chosen };
 }
 
 function bySsh(hostId: HostId, fleet: Ways): Route | undefined {

@@ -51,12 +51,16 @@ export class RunMemory {
     if (former) this.#leave(former);
     partition.runs.set(held.run.id, held);
     this.tombstones.delete(held.run.id);
-    for (const { state, subject } of held.run.crew.executions) {
-      if (isTerminalExecution(state)) continue;
-      const hostId = subject.id;
-      const runs = this.#hosts.get(hostId);
+    this.noteHosts(held);
+  }
+
+  /** By the hosts of its executions it is found; of a task that was opened there are more. */
+  noteHosts(held: HeldRun): void {
+    for (const { state, subject } of held.run.executions()) {
+      if (isTerminalExecution(state) || subject.kind === 'none') continue;
+      const runs = this.#hosts.get(subject.id);
       if (runs) runs.add(held);
-      else this.#hosts.set(hostId, new Set([held]));
+      else this.#hosts.set(subject.id, new Set([held]));
     }
   }
 
@@ -82,10 +86,10 @@ export class RunMemory {
 
   #leave(held: HeldRun): void {
     this.#onLeft(held);
-    for (const { subject } of held.run.crew.executions) {
-      const hostId = subject.id;
-      const runs = this.#hosts.get(hostId);
-      if (runs?.delete(held) && runs.size === 0) this.#hosts.delete(hostId);
+    for (const { subject } of held.run.executions()) {
+      if (subject.kind === 'none') continue;
+      const runs = this.#hosts.get(subject.id);
+      if (runs?.delete(held) && runs.size === 0) this.#hosts.delete(subject.id);
     }
   }
 }

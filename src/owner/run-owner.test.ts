@@ -11,7 +11,9 @@ import { newId, type AgentId, type AttemptId, type HostId, type RunId, type Work
 import { hostSubject } from '../domain/run/subject.ts';
 import { partitionOf, PARTITION_COUNT } from '../domain/run/partition.ts';
 import { silentLog } from '../base/log.ts';
-import type { AgentLocation, Assignment, Fleet } from '../fleet/fleet.ts';
+import type { AgentLocation, Assignment, Fleet, HeardEvent } from '../fleet/fleet.ts';
+import { oneTask } from '../domain/run/new-task.ts';
+import { Run } from '../domain/run/run.ts';
 import type { NewRun } from '../store/contract/run.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import type { Store } from '../store/contract/store.ts';
@@ -89,6 +91,21 @@ async function play(
   });
 }
 
+function endOfAttempt(id: RunId, { executor }: AgentLocation): HeardEvent {
+  return {
+    k: 'report',
+    executor,
+    report: {
+      t: 'report',
+      a: `${id}.0.0.1` as AttemptId,
+      outcome: { kind: 'exited', code: 0 },
+      finishedAtMs: 1,
+      stdout: { size: 0, head: 0, tail: 0 },
+      stderr: { size: 0, head: 0, tail: 0 },
+    },
+  };
+}
+
 it('takes a partition that it gave up again under another term only: a write of before may still be under way', async () => {
   const played = await play();
   const { owner, terms, pass } = played;
@@ -125,8 +142,7 @@ it('takes a partition under another term after a commit of which nobody knows wh
       reason: '',
       createdBy: actor,
       targetExpression: '*',
-      spec: newRunSpec(new Simulation(1), true),
-      targets: [hostSubject(hostId, 'a')],
+      ...oneTask(newRunSpec(new Simulation(1), true), [hostSubject(hostId, 'a')]),
     },
     audit,
   );
@@ -151,8 +167,7 @@ function newRun(id: RunId, hostId: HostId): NewRun {
     reason: '',
     createdBy: actor,
     targetExpression: '*',
-    spec: newRunSpec(new Simulation(1), true),
-    targets: [hostSubject(hostId, 'a')],
+    ...oneTask(newRunSpec(new Simulation(1), true), [hostSubject(hostId, 'a')]),
   };
 }
 function newLocation(): AgentLocation {
@@ -198,21 +213,7 @@ it('lets a run go whose end was told again while it was being written', async ()
   const id = newId<'run'>();
   await owner.create(newRun(id, hostId), audit, () => undefined);
   const attempt = `${id}.0.0.1` as AttemptId;
-  const tell = (): void =>
-    owner.onEvents(location.workerId, [
-      {
-        k: 'report',
-        executor: location.executor,
-        report: {
-          t: 'report',
-          a: attempt,
-          outcome: { kind: 'exited', code: 0 },
-          finishedAtMs: 1,
-          stdout: { size: 0, head: 0, tail: 0 },
-          stderr: { size: 0, head: 0, tail: 0 },
-        },
-      },
-    ]);
+  const tell = (): void => owner.onEvents(location.workerId, [endOfAttempt(id, location)]);
   again = tell;
   tell();
   await until('the end to be acknowledged', () => acked.includes(attempt));
@@ -248,6 +249,48 @@ it('lets a run go that it cannot decide on, reads it anew, and goes on with the 
   await owner.stop();
 });
 
+it.each(['write', 'landed'] as const)(
+  'lets a run go whose %s throws, and goes on with the others of its partition',
+  async (what) => {
+    const [broken, other] = [newId<'run'>(), newId<'run'>()];
+    const beside = `${other.slice(0, -2)}${broken.slice(-2)}` as RunId;
+    const [hostOfBroken, hostOfGood] = [newId<'host'>(), newId<'host'>()];
+    const location = newLocation();
+    const { owner, store, links, acked, pass }: Played = await play();
+    links.set(hostOfBroken, location);
+    links.set(hostOfGood, location);
+    const terms = owner.owned().map(({ term }) => term);
+    let isFaulty = true;
+    const own = Run.prototype[what] as (...args: unknown[]) => unknown;
+    Object.assign(Run.prototype, {
+      [what](this: Run, ...args: unknown[]) {
+        if (this.id === broken && isFaulty) throw new Error('a fault of ours');
+        return own.apply(this, args);
+      },
+    });
+    const endOf = async (id: RunId): Promise<boolean> => {
+      pass();
+      owner.onEvents(location.workerId, [endOfAttempt(id, location)]);
+      return acked.includes(`${id}.0.0.1` as AttemptId);
+    };
+    try {
+      await store.runCreate(newRun(broken, hostOfBroken), audit);
+      await store.runCreate(newRun(beside, hostOfGood), audit);
+      owner.wake(broken);
+      owner.wake(beside);
+      await until('the other to end', () => endOf(beside));
+      expect(acked).not.toContain(`${broken}.0.0.1`);
+      isFaulty = false;
+      await until('it to be read anew, and to end', () => endOf(broken));
+      // No partition was given up for it.
+      expect(owner.owned().map(({ term }) => term)).toEqual(terms);
+    } finally {
+      Object.assign(Run.prototype, { [what]: own });
+    }
+    await owner.stop();
+  },
+);
+
 it('does not ask again at once where partitions cannot be given back', async () => {
   let looks = 0;
   const played: Played = await play((inner) => ({
@@ -278,9 +321,9 @@ it('reads a large script anew when its host is there, and again where that fails
   let reads = 0;
   const { owner, links, pass }: Played = await play(
     (inner) => ({
-      async runSpec(id) {
+      async taskSpec(id, task) {
         if (++reads === 1) throw new DroverError('database-unavailable', { detail: 'It is away.' });
-        return inner.runSpec(id);
+        return inner.taskSpec(id, task);
       },
     }),
     { specs: { ownBytesMax: 0, keptBytesMax: 0 }, onAssign: (assignment) => void assigned.push(assignment) },
@@ -306,9 +349,9 @@ it('sends nothing of what is over by the time that its script is read', async ()
   let goOn = (): void => undefined;
   const { owner, store, links, pass }: Played = await play(
     (inner) => ({
-      async runSpec(id) {
+      async taskSpec(id, task) {
         await new Promise<void>((resolve) => (goOn = resolve));
-        return inner.runSpec(id);
+        return inner.taskSpec(id, task);
       },
     }),
     { specs: { ownBytesMax: 0, keptBytesMax: 0 }, onAssign: (assignment) => void assigned.push(assignment) },

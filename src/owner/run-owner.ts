@@ -5,8 +5,11 @@
  * what is read and heard, `committer.ts` what is written, `orders.ts` what is sent.
  */
 import type { Ownership as RunOwnership } from '../app/context.ts';
+import { given } from '../base/given.ts';
 import { attemptId, type HostId, type RunId, type WorkerId } from '../base/ids.ts';
 import type { Service } from '../base/service.ts';
+import { failureLimitText } from '../domain/rollout/failure-limit.ts';
+import { tasksOf } from '../domain/run/plan.ts';
 import type { FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
 import type { AuditEntry } from '../store/contract/audit.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
@@ -30,6 +33,8 @@ import { Timers } from './timers.ts';
 const LOOK_MS = 2_000;
 /** A run that is over is held this long for what was told of it at the same time; then its tombstone answers. */
 const LINGER_MS = 500;
+/** Steps stopped at one time that are told one by one. */
+const STOPS_TOLD_MAX = 20;
 /** While the lease cannot be believed, nothing is decided. */
 const UNTRUSTED_MS = 250;
 
@@ -124,7 +129,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     else {
       this.#memory.hold(partition, held);
       // Hosts and workers that linked while it was written found nobody who waited for them.
-      held.run.crew.onRoutesChanged();
+      held.run.onRoutesChanged();
       if (first) this.#committer.landed(partition, first);
       else this.#advance(partition, held);
     }
@@ -178,21 +183,15 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     const { clock, isLeaseTrusted, isWatched } = this.#options;
     if (!isLeaseTrusted()) return this.#timers.set(held, clock.monotonicMs() + UNTRUSTED_MS);
     const { run } = held;
-    const wasExceeded = run.limitExceeded;
-    this.#decide(held);
-    if (!wasExceeded && run.limitExceeded)
-      held.timeline.push({
-        kind: 'failure-limit',
-        atMs: clock.nowMs(),
-        detail: { maxFailed: run.spec.policy.maxFailed },
-      });
+    for (const task of this.#decide(held).slice(0, STOPS_TOLD_MAX))
+      held.timeline.push({ kind: 'failure-limit', atMs: clock.nowMs(), detail: stopDetail(run, task) });
     sendOrders(partition, held, this.#options, {
       isWatched: isWatched?.(run.id) ?? false,
       isMeant: () => this.#memory.isHeld(partition, held) && isLeaseTrusted(),
       onNotSent: () => this.#advance(partition, held),
     });
     // What no worker would take has come back meanwhile, and is written as well.
-    if (run.crew.changes.count > 0 || held.late.size > 0) this.#committer.onDecided(partition, held);
+    if (run.hasChanges || held.late.size > 0) this.#committer.onDecided(partition, held);
     this.#timers.set(held, run.isFinished ? clock.monotonicMs() + LINGER_MS : run.dueAt);
   }
 
@@ -204,10 +203,11 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     else this.#advance(partition, held);
   }
 
-  #decide({ run }: HeldRun): void {
+  /** @returns the tasks that their rollout has stopped by it. */
+  #decide({ run }: HeldRun): ReturnType<HeldRun['run']['advance']> {
     const { clock, fleet } = this.#options;
-    run.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) =>
-      routeOf(execution, run.spec.placement, fleet),
+    return run.advance({ at: clock.monotonicMs(), ms: clock.nowMs() }, (execution) =>
+      routeOf(execution, run.task(execution.task)!.terms.placement, fleet),
     );
   }
 
@@ -230,4 +230,17 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
         fleet.ackChunk(workerId, { attempt: attemptId(key), executor, stream, seq }),
     });
   }
+}
+
+/** Which step has stopped, and at which limits. */
+function stopDetail(
+  run: HeldRun['run'],
+  { task, terms: { policy } }: HeldRun['run']['tasks'][number],
+): Record<string, unknown> {
+  const { maxFailed, batchMaxFailed } = policy;
+  return given({
+    step: tasksOf(run.plan).find((one) => one.task === task)?.name || undefined,
+    maxFailed: maxFailed && failureLimitText(maxFailed),
+    batchMaxFailed: batchMaxFailed && failureLimitText(batchMaxFailed),
+  });
 }

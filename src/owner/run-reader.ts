@@ -1,16 +1,19 @@
 /** Reads runs of owned partitions from the store: what is asked for there, and what somebody has told of. One read of a run at a time. */
+import type { Clock } from '../base/clock.ts';
 import type { RunId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { OwnerLook } from '../store/contract/lease.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { Store } from '../store/contract/store.ts';
-import type { HeldRun } from './held-run.ts';
+import type { RunRecord } from '../store/contract/run.ts';
+import { hearAnswers, type HeldRun } from './held-run.ts';
 import type { Loading, OwnedPartition } from './owned-partition.ts';
 import type { RunMemory } from './run-memory.ts';
 
 export interface RunReaderOptions {
   readonly store: Pick<Store, 'runFetch' | 'runSeed'>;
   readonly memory: RunMemory;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'nowMs'>;
   readonly log: Log;
   readonly isLeaseTrusted: () => boolean;
   /** It has been read and is to be held. */
@@ -47,12 +50,21 @@ export class RunReader {
       this.#found = undefined;
       for (const asked of runs) {
         const partition = this.#options.memory.partitionOf(asked.id);
-        const known = partition?.runs.get(asked.id)?.run;
+        const held = partition?.runs.get(asked.id);
+        const known = held?.run;
         const isUnderWay =
-          known?.round === asked.round && (!asked.isCancelRequested || known.cancelRequestedBy !== undefined);
+          known?.round === asked.round &&
+          (asked.isCancelRequested
+            ? known.cancelRequestedBy !== undefined && asked.isCancelForced === (known.cancelForcedBy !== undefined)
+            : asked.isPaused === (known.pausedBy !== undefined)) &&
+          asked.answers === held!.answersRead;
         // It has ended since it was looked for.
         const isOver = this.#options.memory.tombstones.roundOf(asked.id) === asked.round;
-        if (partition && !isUnderWay && !isOver) await this.load(partition, asked.id, true);
+        if (!partition || isUnderWay || isOver) continue;
+        await this.load(partition, asked.id, true);
+        const read = partition.runs.get(asked.id);
+        // What was answered meanwhile is more than was asked for, and is looked at once more.
+        if (read) read.answersRead = asked.answers;
       }
     }
   }
@@ -85,7 +97,7 @@ export class RunReader {
     const { store, memory, isLeaseTrusted, admit, advance } = this.#options;
     if (known && !known.run.isFinished) {
       const record = await store.runFetch(runId, 'own');
-      if (record?.cancelRequestedAtMs !== undefined) known.run.cancel(record.cancelRequestedBy ?? '');
+      if (record) this.#hearWishes(known, record);
       if (record?.round === known.run.round) {
         advance(partition, known);
         return false;
@@ -96,5 +108,16 @@ export class RunReader {
     if (!seed) return isLeaseTrusted();
     admit(partition, seed);
     return false;
+  }
+
+  /** What somebody wants of a run that is held: that it ends, that nothing more of it starts, that it goes on. */
+  #hearWishes(held: HeldRun, record: RunRecord): void {
+    const { run } = held;
+    const nowAt = this.#options.clock.monotonicMs();
+    hearAnswers(held, record.tasks ?? [], { at: nowAt, ms: this.#options.clock.nowMs() });
+    if (record.cancelRequestedAtMs !== undefined)
+      run.cancel(record.cancelRequestedBy ?? '', nowAt, record.cancelForcedBy);
+    else if (record.pausedBy !== undefined) run.pause(record.pausedBy);
+    else run.resume(record.resumedBy ?? '', nowAt);
   }
 }

@@ -12,14 +12,14 @@ function over(
   return {
     id,
     round: 1,
-    crew: {
-      executions: executions.map(({ attempt = 1, state = 'succeeded', executor }, ordinal) => ({
+    executions: () =>
+      executions.map(({ attempt = 1, state = 'succeeded', executor }, ordinal) => ({
+        task: 0,
         ordinal,
         attempt,
         state,
         route: executor && { executor },
       })),
-    },
   };
 }
 const keyOf = (runId: RunId, ordinal: number, attempt = 1): AttemptKey => ({ runId, task: 0, ordinal, attempt });

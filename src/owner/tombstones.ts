@@ -10,19 +10,23 @@ import { isSameExecutor, type NamedExecutor, type RouteTaken } from '../domain/r
 interface OverRun {
   readonly id: RunId;
   readonly round: number;
-  readonly crew: {
-    readonly executions: readonly {
-      readonly ordinal: number;
-      readonly attempt: number;
-      readonly state: string;
-      readonly route: RouteTaken | undefined;
-    }[];
-  };
+  executions(): Iterable<Dead>;
+}
+interface Dead {
+  readonly task: number;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly state: string;
+  readonly route: RouteTaken | undefined;
 }
 
 interface Tombstone {
   readonly round: number;
   readonly untilAt: number;
+  /** By number. */
+  readonly tasks: ReadonlyMap<number, TaskTombstone>;
+}
+interface TaskTombstone {
   /** Of the last attempt, by ordinal; the values are those that the fleet has too. */
   readonly executors: readonly (NamedExecutor | undefined)[];
   /** By ordinal, where it is not the first. */
@@ -52,17 +56,18 @@ export class Tombstones {
   }
 
   /** `run`: over, and committed as that. */
-  add({ id, round, crew: { executions } }: OverRun): void {
+  add(run: OverRun): void {
+    const { id, round } = run;
     const now = this.#clock.monotonicMs();
     this.delete(id);
+    const byTask = Map.groupBy(run.executions(), ({ task }) => task);
+    const tasks = new Map([...byTask].map(([task, executions]) => [task, tombstoneOf(executions)]));
     this.#byRun.set(id, {
       round,
       untilAt: now + KEPT_MS,
-      executors: executions.map(({ route }) => route?.executor),
-      attempts: new Map(executions.flatMap(({ ordinal, attempt }) => (attempt > 1 ? [[ordinal, attempt]] : []))),
-      lost: new Set(executions.flatMap(({ ordinal, state }) => (state === 'lost' ? [ordinal] : []))),
+      tasks,
     });
-    this.#executions += executions.length;
+    this.#executions += countOf(tasks);
     for (const [oldest, { untilAt }] of this.#byRun) {
       if (untilAt > now && this.#executions <= this.#executionsMax) break;
       this.delete(oldest);
@@ -73,7 +78,7 @@ export class Tombstones {
     const tombstone = this.#byRun.get(id);
     if (!tombstone) return;
     this.#byRun.delete(id);
-    this.#executions -= tombstone.executors.length;
+    this.#executions -= countOf(tombstone.tasks);
   }
 
   /** The round that it was in when it ended; undefined where nothing is left of it. */
@@ -85,10 +90,25 @@ export class Tombstones {
    * A report of it: `settled`, and to be acknowledged; `ignored`, because it is not its executor's; undefined: only the
    * run itself can tell.
    */
-  answerTo({ runId, ordinal, attempt }: AttemptKey, executor: NamedExecutor): 'settled' | 'ignored' | undefined {
-    const tombstone = this.#byRun.get(runId);
+  answerTo({ runId, task, ordinal, attempt }: AttemptKey, executor: NamedExecutor): 'settled' | 'ignored' | undefined {
+    const tombstone = this.#byRun.get(runId)?.tasks.get(task);
     if (!tombstone || ordinal >= tombstone.executors.length || tombstone.lost.has(ordinal)) return undefined;
     if (attempt !== (tombstone.attempts.get(ordinal) ?? 1)) return undefined;
     return isSameExecutor(executor, tombstone.executors[ordinal]) ? 'settled' : 'ignored';
   }
+}
+
+/** `executions`: of one task, by ordinal. */
+function tombstoneOf(executions: readonly Dead[]): TaskTombstone {
+  return {
+    executors: executions.map(({ route }) => route?.executor),
+    attempts: new Map(executions.flatMap(({ ordinal, attempt }) => (attempt > 1 ? [[ordinal, attempt]] : []))),
+    lost: new Set(executions.flatMap(({ ordinal, state }) => (state === 'lost' ? [ordinal] : []))),
+  };
+}
+
+function countOf(tasks: ReadonlyMap<number, TaskTombstone>): number {
+  let sum = 0;
+  for (const { executors } of tasks.values()) sum += executors.length;
+  return sum;
 }

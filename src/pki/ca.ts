@@ -5,6 +5,7 @@
 import 'reflect-metadata';
 import { createHash, webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { isPeerSpki } from './peer-proof.ts';
 
 export type CertificateRole = 'server' | 'worker' | 'agent';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -78,7 +79,7 @@ export class CertificateAuthority {
     }
   }
 
-  /** Undefined when the request is malformed or not signed by its own key. */
+  /** Undefined when the request is malformed, for a key that is neither P-256 nor Ed25519, or not signed by its own key. */
   async sign(
     request: SignRequest,
     nowMs: number,
@@ -86,7 +87,8 @@ export class CertificateAuthority {
     let csr: x509.Pkcs10CertificateRequest;
     try {
       csr = new x509.Pkcs10CertificateRequest(request.csr);
-      if (!(await csr.verify())) return undefined;
+      // Keys of other kinds are refused before anything is computed with them.
+      if (!isPeerSpki(Buffer.from(csr.publicKey.rawData)) || !(await csr.verify())) return undefined;
     } catch {
       return undefined;
     }

@@ -2,8 +2,9 @@
  * A join token is all that a new agent or worker needs: where the server is, how to know that it is the server (the CA's
  * fingerprint), and a secret that is good for so many uses until it expires. The server keeps the secret's hash.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { DroverError } from '../base/errors.ts';
+import type { HostId } from '../base/ids.ts';
 
 export interface JoinTokenText {
   readonly url: string;
@@ -18,6 +19,14 @@ export function newSecret(): string {
 
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
+}
+
+/**
+ * What one host of an installation joins with: from the secret of the whole, which no host is ever told. The same for a host however often
+ * it is asked for; from one host's nobody comes to another's.
+ */
+export function hostJoinSecret(ofAll: string, hostId: HostId): string {
+  return createHmac('sha256', ofAll).update(`drover-join-host-1\n${hostId}`).digest('base64url');
 }
 
 /**
@@ -40,7 +49,7 @@ export function parseJoinToken(text: string): JoinTokenText {
       : undefined;
     if (Array.isArray(parts) && parts.length === 3 && parts.every((part) => typeof part === 'string')) {
       const [url, fingerprint, secret] = parts as [string, string, string];
-      if (/^https?:$/.test(new URL(url).protocol)) return { url, fingerprint, secret };
+      if (new URL(url).protocol === 'https:') return { url, fingerprint, secret };
     }
   } catch {
     // Said below.

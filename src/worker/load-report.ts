@@ -10,7 +10,7 @@ export interface LoadReportOptions {
   readonly clock: Clock;
   readonly figures: () => Pick<
     WorkerLoad,
-    'agents' | 'queued' | 'outputBytesHeld' | 'framesRefused' | 'framesPassedOver'
+    'agents' | 'queued' | 'outputBytesHeld' | 'resources' | 'framesRefused' | 'framesPassedOver'
   > &
     Required<Pick<WorkerLoad, 'lanes'>>;
   readonly agentLoads: () => readonly WorkerAgentLoads[];

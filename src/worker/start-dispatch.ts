@@ -12,6 +12,7 @@ import { ENGINES, type EngineName, type NamedExecutor } from '../domain/run/exec
 import { PRIORITIES, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import type { AttemptEvent, LaneFigures, LaneName, ServerAssign } from '../protocol/link/worker-v1.ts';
 import type { AgentLink, ExecutorLink } from './output-relay.ts';
+import type { OwnRoom } from './own-room.ts';
 import { StartLane } from './start-lane.ts';
 import { StartFrames, StartRoom, type QueuedStart, type StartOrder } from './start-queue.ts';
 
@@ -42,11 +43,13 @@ export interface StartDispatchOptions {
   readonly weights: QueueWeights;
   readonly clock: Clock;
   readonly random: Random;
-  readonly find: (hostId: string, executor: NamedExecutor) => LinkedExecutor | undefined;
+  readonly find: (hostId: string | undefined, executor: NamedExecutor) => LinkedExecutor | undefined;
   /** Whether the order's term is still the highest known. */
   readonly isCurrent: (order: { partition: number; term: number }) => boolean;
   readonly event: (a: string, event: AttemptEvent) => void;
   readonly watch: (start: QueuedStart) => void;
+  /** Of this machine, where this worker carries out tasks on it. */
+  readonly room?: OwnRoom;
 }
 
 /** Starts handed out per turn of the event loop, so that nothing else waits for a large fan-out. */
@@ -116,8 +119,12 @@ export class StartDispatch {
         this.#startOne(start);
         continue;
       }
+      if (!this.#mayTake(a, target.executor, assign.needs)) {
+        this.#options.event(a, { k: 'undelivered', a, code: 'worker-full' });
+        continue;
+      }
       const answer = lane.offer(start);
-      if (answer === 'full') this.#options.event(a, { k: 'undelivered', a, code: 'agent-busy' });
+      if (answer === 'full') this.#giveBack(a, executor, 'agent-busy');
       else if (answer === 'known') this.#options.event(a, { k: 'queued', a });
     }
     this.#startQueued();
@@ -132,14 +139,22 @@ export class StartDispatch {
       const start = lane.withdraw(a);
       const executor = start?.order.target.executor;
       if (executor?.kind !== 'worker') continue;
+      this.#options.room?.release(a);
       this.#options.event(a, { k: 'unknown', a, executor });
       return true;
     }
     return false;
   }
 
+  /** Whether this machine has what a task wants of it, which is then promised to it. */
+  #mayTake(a: string, executor: NamedExecutor, needs: ServerAssign['needs']): boolean {
+    const { room } = this.#options;
+    return !needs || executor.kind === 'agent' || executor.engine !== 'process' || room?.promise(a, needs) === true;
+  }
+
   /** The attempt has ended, or never began: its room is free. */
   ended(executor: LinkedExecutor, a: string): void {
+    this.#options.room?.release(a);
     if (!has(executor.out, a)) return;
     executor.out = without(executor.out, a);
     const lane = this.#lanes[executor.lane];
@@ -224,28 +239,34 @@ export class StartDispatch {
   }
 
   #startOne(start: QueuedStart): void {
-    const { find, isCurrent, clock, event } = this.#options;
+    const { find, isCurrent, clock } = this.#options;
     const { a, order } = start;
     const { assign, target, frames, cameAtMs } = order;
-    // While it waited here the partition may have gone to another server.
-    if (!isCurrent(assign)) return;
+    // While it waited here the partition may have gone to another server, which then sends it anew.
+    if (!isCurrent(assign)) return this.#options.room?.release(a);
     const executor = find(target.hostId, target.executor);
-    if (!executor) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (!executor) return this.#giveBack(a, undefined, 'host-not-linked');
     // It was signed for a time that is over: the owner signs it anew.
     if (executor.lane === 'agent' && clock.monotonicMs() - cameAtMs > limits.dispatchValidMs)
-      return event(a, { k: 'undelivered', a, code: 'agent-busy' });
+      return this.#giveBack(a, executor, 'agent-busy');
     // It would say so itself, unless it means to hold the room of others.
     if (executor.lane === 'agent' && countOf(executor.out) >= limits.executionsPerAgentMax && !has(executor.out, a))
-      return event(a, { k: 'undelivered', a, code: 'agent-busy' });
-    if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return event(a, { k: 'undelivered', a, code: 'agent-busy' });
+      return this.#giveBack(a, executor, 'agent-busy');
+    if (executor.link.bufferedBytes > UNREAD_BYTES_MAX) return this.#giveBack(a, executor, 'agent-busy');
     if (target.watch) this.#options.watch(start);
     const sent =
       executor.lane === 'agent'
-        ? executor.link.sendEncoded(frames.encode(a, target, target.watch === true))
+        ? executor.link.sendEncoded(frames.encode(a, target.mac, target.hostName ?? '', target.watch === true))
         : executor.link.send(ownStart(a, order));
-    if (!sent) return event(a, { k: 'undelivered', a, code: 'host-not-linked' });
+    if (!sent) return this.#giveBack(a, executor, 'host-not-linked');
     this.#begun(executor, a);
     if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
+  }
+
+  /** It was not handed on: unless it is under way by an earlier order, nothing of this machine is promised to it any more. */
+  #giveBack(a: string, executor: LinkedExecutor | undefined, code: 'host-not-linked' | 'agent-busy'): void {
+    if (!has(executor?.out, a)) this.#options.room?.release(a);
+    this.#options.event(a, { k: 'undelivered', a, code });
   }
 
   /** Whoever sent what waits here should know, or it is sent again and again. */
@@ -293,8 +314,8 @@ function ownStart(a: string, { assign, target }: StartOrder): AttemptOrder {
     order: assign.order,
     validUntilMs: assign.validUntilMs,
     spec: assign.spec,
-    hostName: target.hostName,
+    ...given({ hostName: target.hostName }),
     ...given({ watch: target.watch || undefined }),
-    target: { hostId: target.hostId, ...given({ accountId: assign.accountId }) },
+    target: given({ hostId: target.hostId, accountId: assign.accountId }),
   };
 }

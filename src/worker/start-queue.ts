@@ -37,11 +37,7 @@ export class StartFrames {
     this.#assign = assign;
   }
 
-  encode(
-    a: string,
-    { mac, hostName }: { readonly mac: Uint8Array; readonly hostName: string },
-    isWatched: boolean,
-  ): Buffer {
+  encode(a: string, mac: Uint8Array, hostName: string, isWatched: boolean): Buffer {
     const template = isWatched
       ? (this.#watched ??= this.#template({ watch: true }))
       : (this.#plain ??= this.#template({}));

@@ -21,6 +21,7 @@ import { Drain } from './drain.ts';
 import { ExecutorWords } from './executor-words.ts';
 import { LoadReport } from './load-report.ts';
 import { OwnEngine, type WorkerEngine } from './own-engine.ts';
+import type { OwnRoom } from './own-room.ts';
 import { OutputRelay, type ServerLink } from './output-relay.ts';
 import { PartitionOwners } from './partition-owners.ts';
 import { Renewals } from './renewals.ts';
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   readonly weights?: QueueWeights;
   /** Of the links of this process, since the start. */
   readonly frameCounts?: () => Pick<WorkerLoad, 'framesRefused' | 'framesPassedOver'>;
+  /** Of its own machine, for tasks without hosts; absent: it takes none that want anything of it. */
+  readonly room?: OwnRoom;
   /** What this worker carries out by itself, each of another name. */
   readonly engines?: readonly WorkerEngine[];
   /** Absent: this worker does no SSH. */
@@ -148,10 +151,11 @@ export class WorkerService implements Service {
       clock,
       random,
       find: (hostId, executor) =>
-        executor.kind === 'agent' ? this.#agents.at(hostId, executor.id) : this.#find(executor),
+        executor.kind === 'agent' ? this.#agents.at(hostId ?? '', executor.id) : this.#find(executor),
       isCurrent: (order) => owners.isCurrent(order),
       event: (a, event) => events.tell(a, event),
       watch: ({ a, order: { target, server } }) => this.#relay.watchFromStart(a, target.executor, server),
+      ...given({ room: options.room }),
     });
     this.#report = new LoadReport({
       clock,
@@ -161,6 +165,7 @@ export class WorkerService implements Service {
         queued: this.#dispatch.queued,
         outputBytesHeld: this.#relay.heldBytes,
         lanes: this.#dispatch.figures(),
+        ...given({ resources: options.room?.told() }),
         ...options.frameCounts?.(),
       }),
       send: (frame) => this.#servers.sendAll(frame),

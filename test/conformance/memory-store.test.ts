@@ -34,6 +34,9 @@ describe('a store in memory', () =>
       },
       workKept: async () => tables.work.size,
       outputsKept: async (runId) => tables.runs.get(runId)!.blobs.size,
+      async hear(isHeard = true) {
+        tables.isHeard = isHeard;
+      },
       isLinked: async (hostId) => tables.presence.get(hostId)?.linked ?? false,
       end: async () => undefined,
     };

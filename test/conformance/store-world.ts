@@ -1,4 +1,5 @@
 /** What the suite of stores works with: a store on empty tables, and the means that only its tables have. */
+import { oneTask } from '../../src/domain/run/new-task.ts';
 import { hostSubject } from '../../src/domain/run/subject.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import {
@@ -40,6 +41,8 @@ export interface StoreWorld {
   workKept(): Promise<number>;
   /** How many small outputs are kept of a run. */
   outputsKept(runId: RunId): Promise<number>;
+  /** Somebody is to be told of ends of runs from now on, or nobody. */
+  hear(isHeard?: boolean): Promise<void>;
   /** Whether the record has the host as linked. */
   isLinked(hostId: HostId): Promise<boolean>;
   end(): Promise<void>;
@@ -85,8 +88,7 @@ export async function newRun(
       reason: 'r',
       createdBy: actor,
       targetExpression: 'all',
-      spec: special,
-      targets,
+      ...oneTask(special, targets),
     },
     audit,
   );

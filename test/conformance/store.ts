@@ -5,9 +5,12 @@ import { executionConformance } from './store/execution.ts';
 import { hintConformance } from './store/hint.ts';
 import { hostConformance } from './store/host.ts';
 import { leaseConformance } from './store/lease.ts';
+import { outputValueConformance } from './store/output-value.ts';
+import { noticeConformance } from './store/notice.ts';
 import { outputConformance } from './store/output.ts';
 import { ownerCommitConformance } from './store/owner-commit.ts';
 import { runConformance } from './store/run.ts';
+import { taskConformance } from './store/task.ts';
 import { workerConformance } from './store/worker.ts';
 import type { StoreWorld } from './store-world.ts';
 
@@ -19,8 +22,11 @@ export function storeConformance(make: () => Promise<StoreWorld>): void {
   afterAll(() => world.end());
 
   runConformance(() => world);
+  taskConformance(() => world);
   executionConformance(() => world);
   outputConformance(() => world);
+  outputValueConformance(() => world);
+  noticeConformance(() => world);
   ownerCommitConformance(() => world);
   leaseConformance(() => world);
   agentConformance(() => world);

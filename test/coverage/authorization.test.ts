@@ -45,12 +45,13 @@ async function call(
 }
 
 describe('every operation', () => {
-  it('waits for its turn with all others, but for the three that wait for hosts or for readers', () => {
+  it('waits for its turn with all others, but for the four that wait for hosts, for readers or for strange machines', () => {
     // Checking a run whole and matching targets cost as much as creating one.
     expect(operations.filter(({ isLong }) => isLong).map(({ id }) => id)).toEqual([
       'watchRun',
       'readOutput',
       'testHost',
+      'testChannel',
     ]);
   });
 

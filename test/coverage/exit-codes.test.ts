@@ -73,6 +73,8 @@ describe('what a run ends with', () => {
 
   it.each([
     ['all succeeded', run('succeeded', { succeeded: 2 }), [], EXIT.succeeded],
+    ['nothing had its turn', run('skipped', { waiting: 0, succeeded: 0, skipped: 0 }), [], EXIT.succeeded],
+    ['all were skipped', run('skipped', { skipped: 2 }), [], EXIT.failed],
     ['one failed, one was off', run('failed', { failed: 1, not_started: 1 }), ['start-deadline'], EXIT.failed],
     ['a host was off', run('failed', { succeeded: 1, not_started: 1 }), ['start-deadline'], EXIT.hostsUnreached],
     ['a host went away', run('failed', { succeeded: 1, lost: 1 }), ['link-lost'], EXIT.hostsUnreached],

@@ -5,10 +5,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { limits } from '../../src/base/limits.ts';
+import { jobLimits } from '../../src/base/job-limits.ts';
+import { valueLimits } from '../../src/base/value-limits.ts';
+import { limits as general } from '../../src/base/limits.ts';
+import { noticeLimits } from '../../src/base/notice-limits.ts';
 import { limitsPage } from '../../tools/limits-page.ts';
 import { repositoryFiles, root } from '../support/source-tree.ts';
 
+/** Of these tables. */
+const limits = { ...general, ...jobLimits, ...noticeLimits, ...valueLimits };
 /** They bound what Drover itself does or holds at once: nobody is refused, so there is nothing to try one beyond. */
 const PACES: readonly string[] = [
   'orderSpecOwnBytesMax',
@@ -17,6 +22,7 @@ const PACES: readonly string[] = [
   'liveOutputBytesPerSecondMax',
   'outputFetchBytesMax',
   'sweepMsMin',
+  'handshakesAtOncePerAddressMax',
   'sshConnectionsMax',
   'sshDialsMax',
   'sshDialsPerHostMax',
@@ -45,12 +51,18 @@ const PACES: readonly string[] = [
   'timeAnswerMsMax',
   'timeWaitMsMax',
   'timeAskEveryMsMin',
+  'outboundNamesMax',
+  'messagesMergedMax',
+  'usualRunsMax',
+  'noticesToldMax',
 ];
 /** Refusals that no test can try at the figure itself, each with the reason. Whoever tries one takes it off. */
 const UNTRIED: Readonly<Record<string, string>> = {};
 const sources = repositoryFiles()
   .filter(
-    (path) => /^(src|test)\/.*\.ts$/.test(path) && !/^(src\/base\/limits|test\/coverage\/limits\.test)\.ts$/.test(path),
+    (path) =>
+      /^(src|test)\/.*\.ts$/.test(path) &&
+      !/^(src\/base\/(?:job-|notice-|value-)?limits|test\/coverage\/limits\.test)\.ts$/.test(path),
   )
   .map((path) => ({
     isTest: path.startsWith('test/') || path.endsWith('.test.ts'),
@@ -61,7 +73,9 @@ const namedIn = (isTest: boolean): ReadonlySet<string> =>
     sources
       .filter((source) => source.isTest === isTest)
       .flatMap(({ text }) =>
-        [...text.matchAll(/\blimits\.(\w+)|'(\w+(?:Max|Min))'/g)].map((match) => match[1] ?? match[2]!),
+        [...text.matchAll(/\b(?:limits|jobLimits|noticeLimits|valueLimits)\.(\w+)|'(\w+(?:Max|Min))'/g)].map(
+          (match) => match[1] ?? match[2]!,
+        ),
       ),
   );
 const refusals = Object.keys(limits).filter((name) => /(Max|Min)$/.test(name) && !PACES.includes(name));

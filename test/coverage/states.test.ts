@@ -7,6 +7,11 @@ import {
   EXECUTION_TRANSITIONS,
   TERMINAL_EXECUTION_STATES,
 } from '../../src/domain/crew/execution-machine.ts';
+import {
+  JOB_VERSION_STATES,
+  JOB_VERSION_TRANSITIONS,
+  TERMINAL_JOB_VERSION_STATES,
+} from '../../src/domain/job/version-machine.ts';
 import { RUN_STATES, RUN_TRANSITIONS, TERMINAL_RUN_STATES } from '../../src/domain/flow/run-machine.ts';
 import { TASK_TRANSITIONS } from '../../src/domain/flow/task-machine.ts';
 import {
@@ -17,6 +22,7 @@ import {
   UPGRADE_STATES,
   UPGRADE_TRANSITIONS,
 } from '../../src/domain/upgrade/upgrade-machine.ts';
+import { ROLLOUT_PHASES, ROLLOUT_TRANSITIONS } from '../../src/domain/rollout/position.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { root } from '../support/source-tree.ts';
 
@@ -53,6 +59,15 @@ const machines = [
     terminal: TERMINAL_AGENT_UPGRADE_STATES,
     first: 'waiting',
   },
+  {
+    name: 'Job version',
+    table: 'job_version',
+    ended: 'retired_at_ms',
+    states: JOB_VERSION_STATES,
+    transitions: JOB_VERSION_TRANSITIONS,
+    terminal: TERMINAL_JOB_VERSION_STATES,
+    first: 'draft',
+  },
 ] as const;
 /** Of stages and tasks the database holds no state yet: that of the run says theirs. */
 const drawn = [
@@ -64,6 +79,7 @@ const drawn = [
     terminal: TERMINAL_RUN_STATES,
     first: 'created',
   },
+  { name: 'Rollout', states: ROLLOUT_PHASES, transitions: ROLLOUT_TRANSITIONS, terminal: [], first: 'going' },
 ] as const;
 
 /** The arrows of the mermaid diagram under a heading. */
@@ -121,10 +137,49 @@ describe('the database', () => {
     expect(quoted(check!)).toEqual([...states].toSorted());
   });
 
-  it.each(machines)('keeps finished_at in exactly the terminal states of $name', ({ table, states, terminal }) => {
-    const [check] = checksOf(table).filter((definition) => definition.includes('finished_at_ms IS NOT NULL'));
-    const listed = quoted(check!);
-    const others = states.filter((state) => !(terminal as readonly string[]).includes(state)).toSorted();
-    expect([[...terminal].toSorted(), others]).toContainEqual(listed);
+  it.each(machines)(
+    'keeps when it ended in exactly the terminal states of $name',
+    ({ table, states, terminal, ...machine }) => {
+      const ended = 'ended' in machine ? machine.ended : 'finished_at_ms';
+      const [check] = checksOf(table).filter((definition) => definition.includes(`((${ended} IS NOT NULL)`));
+      const listed = quoted(check!);
+      const others = states.filter((state) => !(terminal as readonly string[]).includes(state)).toSorted();
+      expect([[...terminal].toSorted(), others]).toContainEqual(listed);
+    },
+  );
+
+  it('lets a version of a job move where the table of its machine says, and keeps what was published as it is', async () => {
+    const job = '01936f2e-0000-7000-8000-000000000000';
+    await database.query("INSERT INTO job (id, name, created_at_ms, changed_at_ms) VALUES ($1, 'j', 0, 0)", [job]);
+    const write = (state: string, version: number): Promise<unknown> =>
+      database.query(
+        `INSERT INTO job_version (job_id, version, state, document, digest, tags, applied_at_ms, applied_by, applied_reason,
+           published_at_ms, published_by, published_reason, retired_at_ms, retired_by, retired_reason)
+         SELECT $1::uuid, $2::int, $3::text, 'a', sha256('a'), '{}', 0, '{}', '', CASE WHEN $3 = 'published' THEN 0 END, CASE WHEN $3 = 'published' THEN '{}'::jsonb END,
+           CASE WHEN $3 = 'published' THEN '' END, CASE WHEN $3 = 'retired' THEN 0 END, CASE WHEN $3 = 'retired' THEN '{}'::jsonb END, CASE WHEN $3 = 'retired' THEN '' END`,
+        [job, version, state],
+      );
+    let version = 0;
+    for (const from of JOB_VERSION_STATES)
+      for (const to of JOB_VERSION_STATES) {
+        await write(from, ++version);
+        const moved = database.query(
+          `UPDATE job_version SET state = $3::text, published_at_ms = CASE WHEN $3 = 'draft' THEN NULL ELSE 1 END,
+             published_by = CASE WHEN $3 = 'draft' THEN NULL ELSE '{}'::jsonb END, published_reason = CASE WHEN $3 = 'draft' THEN NULL ELSE '' END,
+             retired_at_ms = CASE WHEN $3 = 'retired' THEN 1 END, retired_by = CASE WHEN $3 = 'retired' THEN '{}'::jsonb END,
+             retired_reason = CASE WHEN $3 = 'retired' THEN '' END
+           WHERE job_id = $1 AND version = $2`,
+          [job, version, to],
+        );
+        const isAllowed = from === to || JOB_VERSION_TRANSITIONS[from].includes(to);
+        await (isAllowed ? moved : expect(moved, `${from} → ${to}`).rejects.toThrow('no version moves'));
+        const changed = database.query(
+          "UPDATE job_version SET document = 'b', digest = sha256('b') WHERE job_id = $1 AND version = $2",
+          [job, version],
+        );
+        const isDraft = from === 'draft' && to === 'draft';
+        await (isDraft ? changed : expect(changed).rejects.toThrow('never changes'));
+        await database.query('DELETE FROM job_version WHERE job_id = $1 AND version = $2', [job, version]);
+      }
   });
 });

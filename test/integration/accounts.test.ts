@@ -274,14 +274,23 @@ describe('the use of an account', () => {
 
   describe('by a run that is retried', () => {
     /** All hosts failed, on a server without owners; `db-ok` alone is within the scope later. */
-    async function failedRun(body: object): Promise<string> {
-      const run = await call('POST', '/runs', { targets: 'db-ok,db-moved', script: 'true', name: 'n', ...body });
+    async function failedRun(body: object, path = '/runs'): Promise<string> {
+      const command = { targets: 'db-ok,db-moved', script: 'true', name: 'n' };
+      const run = await call('POST', path, path === '/runs' ? { ...command, ...body } : body);
       expect([run.status, run.text]).toEqual([201, expect.any(String)]);
       await api.database.query(
         "UPDATE execution SET state = 'failed', outcome = 'exited', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
         [run.body.id],
       );
-      await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [run.body.id]);
+      await api.database.query(
+        `UPDATE run SET state = 'failed', finished_at_ms = 1, counts = counts || '{"waiting": 0, "dispatched": 0, "failed": 2}'
+         WHERE id = $1`,
+        [run.body.id],
+      );
+      await api.database.query(
+        "UPDATE task SET state = CASE task WHEN 0 THEN 'failed' ELSE 'skipped' END WHERE run_id = $1 AND state IS NOT NULL",
+        [run.body.id],
+      );
       await api.database.query('DELETE FROM run_active WHERE run_id = $1', [run.body.id]);
       return run.body.id;
     }
@@ -312,6 +321,25 @@ describe('the use of an account', () => {
       expect((await retry(id)).body.code).toBe('run-not-finished');
     });
 
+    it('tells which step it is whose account is gone, or may not be used any more', async () => {
+      for (const name of ['narrow', 'gone'])
+        await call('POST', '/accounts', { ...full(name), scope: 'role=db', isDefault: false });
+      const step = (account: string): string => `- { step: ${account}, command: [x], account: ${account} }`;
+      for (const job of ['narrow', 'gone']) {
+        const definition = `job: ${job}\ntargets: db-ok,db-moved\nstages:\n- stage: s\n  steps:\n  - { step: a, command: [x] }\n  ${step(job)}\n`;
+        expect((await call('POST', '/jobs', { definition })).status).toBe(200);
+        expect((await call('POST', `/jobs/${job}/versions/1/publish`, {})).status).toBe(200);
+      }
+      const [narrow, gone] = [await failedRun({}, '/jobs/narrow/runs'), await failedRun({}, '/jobs/gone/runs')];
+      await call('PATCH', '/accounts/narrow', { scope: 'db-ok' });
+      await call('DELETE', '/accounts/gone?force=true');
+      const details = [(await retry(narrow)).body.detail, (await retry(gone)).body.detail];
+      expect(details).toEqual([
+        expect.stringMatching(/^Step s\/narrow: The account narrow may not be used on db-moved/),
+        expect.stringMatching(/^Step s\/gone: The account that it worked with was removed since/),
+      ]);
+    });
+
     it('is refused without the permission, and when the account is gone', async () => {
       await call('POST', '/accounts', { ...full('brief'), scope: 'role=db', isDefault: true });
       const [asked, byDefault] = [await failedRun({ account: 'brief' }), await failedRun({})];
@@ -334,7 +362,11 @@ describe('the use of an account', () => {
           detail: expect.stringContaining('access.account.use'),
         });
       await call('DELETE', '/accounts/brief?force=true');
-      expect((await retry(asked)).body.code).toBe('account-not-found');
+      const gone = (await retry(asked)).body;
+      expect([gone.code, gone.detail]).toEqual([
+        'account-not-found',
+        expect.stringMatching(/^The account .* was removed/),
+      ]);
       expect((await retry(newRunId(systemClock.nowMs()))).body.code).toBe('run-not-found');
     });
   });

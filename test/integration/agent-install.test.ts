@@ -2,7 +2,6 @@
  * The installer on this machine under a prefix of its own, with dash and with busybox alone: installs, joins, comes again, refuses what it should,
  * upgrades and removes. Where systemd is not to be touched it leaves an init script, which is what is run here.
  */
-import { spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -11,56 +10,25 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
-  symlinkSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createClient, dataOf } from '@drover/sdk';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newId } from '../../src/base/ids.ts';
-import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
+import { newId, type HostId } from '../../src/base/ids.ts';
+import { formatJoinToken, hashSecret, hostJoinSecret, newSecret } from '../../src/pki/join-token.ts';
 import { installProgram } from '../../src/agent-install/install-program.ts';
 import { buildVersion, executableOf } from '../support/agent-packages.ts';
+import { acquireFolderLock } from '../../src/base/node-lock.ts';
 import { Cluster } from '../support/cluster.ts';
+import { Installer, type InstallerAnswer, type InstallerShell } from '../support/installer.ts';
 import { until } from '../support/until.ts';
-
-/** All that the installer and the launcher may lean on. */
-const PROGRAMS = [
-  'sh',
-  'awk',
-  'cat',
-  'chmod',
-  'cmp',
-  'cp',
-  'cut',
-  'df',
-  'dirname',
-  'grep',
-  'gzip',
-  'head',
-  'id',
-  'kill',
-  'ln',
-  'ls',
-  'mkdir',
-  'mv',
-  'od',
-  'readlink',
-  'rm',
-  'sed',
-  'sha256sum',
-  'sleep',
-  'tail',
-  'tr',
-  'uname',
-  'wc',
-  'wget',
-  'xargs',
-];
 
 /** Of a process that may be gone by now. */
 function textOf(path: string): string {
@@ -71,75 +39,50 @@ function textOf(path: string): string {
   }
 }
 
-interface Shell {
-  readonly name: string;
-  readonly program: string;
-  readonly path: string;
-}
+type Rest = Parameters<Installer['run']> extends [unknown, unknown, ...infer More] ? More : never;
 
 describe('the installer', () => {
   const folder = mkdtempSync(join(tmpdir(), 'drover-install-'));
   const packages = join(folder, 'packages');
-  const script = join(folder, 'install.sh');
-  const busybox = join(folder, 'busybox-bin');
-  const shells: Shell[] = [
-    { name: 'dash', program: '/bin/dash', path: '/usr/sbin:/usr/bin:/sbin:/bin' },
-    { name: 'busybox', program: join(busybox, 'sh'), path: busybox },
-  ];
+  const installer = new Installer(folder);
+  const { shells } = installer;
   const prefixes = new Set<string>();
   let cluster: Cluster;
   let token: string;
 
+  const mirror = createServer((request, response) => {
+    response.end(readFileSync(join(packages, basename(request.url!))));
+  });
+  let mirrorUrl: string;
+
   beforeAll(async () => {
+    await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', resolve));
+    mirrorUrl = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`;
     mkdirSync(packages);
-    mkdirSync(busybox);
-    for (const name of PROGRAMS) symlinkSync('/bin/busybox', join(busybox, name));
-    writeFileSync(script, installProgram());
+    installer.prepare();
     await buildVersion(packages, '1.0.0');
     await buildVersion(packages, '1.1.0');
     cluster = await Cluster.start({ servers: 1, workers: 1, agents: 0, serverEnv: { DROVER_PACKAGES: packages } });
   }, 180_000);
   afterAll(async () => {
     for (const prefix of prefixes) await install(shells[0]!, prefix, ['uninstall', '--force', '--purge']);
+    mirror.close();
     await cluster?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  interface Answer {
-    readonly code: number | null;
-    readonly out: string;
-    readonly error: string;
-  }
-  function install(
-    shell: Shell,
-    prefix: string,
-    args: readonly string[],
-    env: Record<string, string> = {},
-    stdin?: Buffer,
-  ): Promise<Answer> {
+  function install(shell: InstallerShell, prefix: string, ...more: Rest): Promise<InstallerAnswer> {
     prefixes.add(prefix);
-    return new Promise((resolve) => {
-      const child = spawn(shell.program, [script, ...args], {
-        // Each prefix stands for a machine; on one machine a second agent would be a twin.
-        env: { PATH: shell.path, PREFIX: prefix, DROVER_MACHINE_ID: prefix, ...env },
-      });
-      const [out, error]: [Buffer[], Buffer[]] = [[], []];
-      child.stdout.on('data', (bytes: Buffer) => out.push(bytes));
-      child.stderr.on('data', (bytes: Buffer) => error.push(bytes));
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(stdin);
-      // What it starts in the background keeps its own output; the end of the installer is what counts.
-      child.once('exit', (code) =>
-        setImmediate(() =>
-          resolve({ code, out: Buffer.concat(out).toString(), error: Buffer.concat(error).toString() }),
-        ),
-      );
-    });
+    return installer.run(shell, prefix, ...more);
   }
   const prefixOf = (name: string): string => join(folder, name);
   const currentOf = (prefix: string): string => readlinkSync(join(prefix, 'usr/local/lib/drover/current'));
   const linked = async (host: string): Promise<boolean | undefined> => (await cluster.store.hostFetch(host))?.linked;
   const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+  const factsOf = (executable: string): string[] => [
+    ...['--sha256', sha256(executable), '--size', String(statSync(executable).size)],
+    ...['--file-sha256', sha256(`${executable}.gz`), '--file-size', String(statSync(`${executable}.gz`).size)],
+  ];
   const joinToken = async (): Promise<string> => {
     // As a user makes it: the fingerprint of the authority in it is what the installer compares.
     return dataOf(
@@ -191,9 +134,11 @@ describe('the installer', () => {
       expect(readFileSync(join(prefix, 'var/lib/drover-agent/link'), 'utf8')).toBe(pid);
       // Another version from a URL, the service restarted, the same agent.
       const agentId = (await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId;
-      const url = `${cluster.urls[0]!}/agent-packages/drover-agent-1.1.0-linux-${process.arch}.gz`;
+      // A wget that knows no TLS, as busybox's, fetches from a place of the operator's own.
+      const from = shell.name === 'busybox' ? mirrorUrl : `${cluster.urls[0]!}/agent-packages`;
+      const url = `${from}/drover-agent-1.1.0-linux-${process.arch}.gz`;
       expect(
-        await install(shell, prefix, ['install', '--url', url, '--sha256', sha256(executableOf(packages, '1.1.0'))]),
+        await install(shell, prefix, ['install', '--url', url, ...factsOf(executableOf(packages, '1.1.0'))]),
       ).toMatchObject({ code: 0, out: 'drover-agent 1.1.0 installed and linked\n' });
       expect(currentOf(prefix)).toBe('1.1.0');
       expect((await cluster.store.hostFetch(`installed-${shell.name}`))!.agentId).toBe(agentId);
@@ -220,7 +165,7 @@ describe('the installer', () => {
   });
 
   it('installs by a run, on hosts that were known without an agent, with a token that is good for them alone', async () => {
-    const hostId = newId();
+    const hostId = newId<'host'>() as HostId;
     const database = new pg.Client({ connectionString: cluster.databaseUrl });
     await database.connect();
     await database.query("INSERT INTO host (id, name, created_at_ms) VALUES ($1, 'bare', 0)", [hostId]);
@@ -243,45 +188,51 @@ describe('the installer', () => {
     });
     await client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: started.id } } });
     // What the run would do there, by hand.
-    const tokenFor = async (hostNames: string[]): Promise<string> => {
-      const secret = newSecret();
+    const tokenFor = async (...hosts: HostId[]): Promise<string> => {
+      const ofAll = newSecret();
       await cluster.store.joinTokenCreate(
         {
           id: newId(),
-          hash: hashSecret(secret),
           role: 'agent',
           labels: {},
           zone: 'default',
-          uses: 9,
+          uses: hosts.length,
           lifetimeMs: 60_000,
-          hostNames,
+          hosts: hosts.map((id) => ({ id, hash: hashSecret(hostJoinSecret(ofAll, id)) })),
         },
         { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} },
       );
-      return formatJoinToken({ url: cluster.urls[0]!, fingerprint: 'loopback', secret });
+      return formatJoinToken({
+        url: cluster.urls[0]!,
+        fingerprint: cluster.fingerprint,
+        secret: hostJoinSecret(ofAll, hosts[0]!),
+      });
     };
     const [dash] = shells;
     const refusedWith = async (prefix: string, env: Record<string, string>): Promise<string | undefined> =>
-      /drover-install: ([a-z-]+): /.exec((await install(dash!, prefix, run.args, env)).error)?.[1];
-    // A token of the common kind does not take a host over that is known, nor does one for another host.
+      /drover-install: ([a-z-]+): /.exec((await install(dash!, prefix, run.args ?? [], env)).error)?.[1];
+    // A token of the common kind does not take a host over that is known.
     expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await joinToken() })).toBe(
       'host-name-taken',
     );
-    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: await tokenFor(['other']) })).toBe(
-      'join-token-invalid',
-    );
-    const named = await tokenFor(['bare', 'another']);
-    expect(await install(dash!, prefixOf('bare'), run.args, { DROVER_HOST: 'bare', DROVER_JOIN: named })).toMatchObject(
-      { code: 0, out: 'drover-agent 1.0.0 installed and linked\n' },
-    );
-    expect(await cluster.store.hostFetch('bare')).toMatchObject({ id: hostId, linked: true });
-    // Once for each host.
-    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: named })).toBe(
-      'join-token-invalid',
-    );
+    const own = await tokenFor(hostId, (await cluster.store.hostFetch('installed-dash'))!.id);
     expect(
-      (await install(dash!, prefixOf('thief'), ['install', '--package', `none=${'0'.repeat(64)}=http://127.0.0.1:1/x`]))
-        .error,
+      await install(dash!, prefixOf('bare'), run.args ?? [], { DROVER_HOST: 'bare', DROVER_JOIN: own }),
+    ).toMatchObject({
+      code: 0,
+      out: 'drover-agent 1.0.0 installed and linked\n',
+    });
+    expect(await cluster.store.hostFetch('bare')).toMatchObject({ id: hostId, linked: true });
+    // Once, though another of its hosts has not joined.
+    expect(await refusedWith(prefixOf('thief'), { DROVER_HOST: 'bare', DROVER_JOIN: own })).toBe('join-token-expired');
+    expect(
+      (
+        await install(dash!, prefixOf('thief'), [
+          'install',
+          '--package',
+          `none=${'0'.repeat(64)}=1=${'0'.repeat(64)}=1=http://127.0.0.1:1/x`,
+        ])
+      ).error,
     ).toContain('drover-install: package-not-found: ');
   });
 
@@ -289,7 +240,7 @@ describe('the installer', () => {
     const [dash] = shells;
     const prefix = prefixOf('refused');
     const executable = executableOf(packages, '1.0.0');
-    const codeOf = ({ error }: Answer): string | undefined => /drover-install: ([a-z-]+): /.exec(error)?.[1];
+    const codeOf = ({ error }: InstallerAnswer): string | undefined => /drover-install: ([a-z-]+): /.exec(error)?.[1];
     expect((await install(dash!, prefix, ['install', '--no-such'])).code).toBe(2);
     expect(codeOf(await install(dash!, prefix, ['install']))).toBe('package-not-found');
     expect(
@@ -328,24 +279,19 @@ describe('the installer', () => {
     const [dash] = shells;
     const prefix = prefixOf('in-use');
     const data = join(prefix, 'var/lib/drover-agent');
-    // An agent of the same path in another container with the same network.
-    const holder = createServer((socket) => socket.end('1\n'));
-    await new Promise<void>((resolve) =>
-      holder.listen({ path: `\0drover-${createHash('sha256').update(data).digest('hex').slice(0, 32)}` }, resolve),
-    );
+    const holder = await acquireFolderLock(data, 'agent');
     try {
       const args = ['install', '--executable', executableOf(packages, '1.0.0'), '--name', 'in-use'];
       const env = { DROVER_JOIN: await joinToken() };
       expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
-      for (const path of ['usr/local/lib/drover', 'var/lib/drover-agent', 'etc/init.d/drover-agent'])
+      for (const path of ['usr/local/lib/drover', 'etc/init.d/drover-agent'])
         expect(existsSync(join(prefix, path)), path).toBe(false);
       mkdirSync(join(prefix, 'usr/local/lib/drover/0.9.0'), { recursive: true });
-      mkdirSync(data, { recursive: true });
       expect((await install(dash!, prefix, args, env)).error).toContain('drover-install: data-folder-in-use: ');
       expect(readdirSync(join(prefix, 'usr/local/lib/drover'))).toEqual(['0.9.0']);
       expect(existsSync(data)).toBe(true);
     } finally {
-      holder.close();
+      holder.release();
     }
   });
 

@@ -9,7 +9,7 @@ import { NOBODY } from '../../src/link/link.ts';
 import { createLinkServer } from '../../src/link/ws-server.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import { LinkRig } from '../support/link-rig.ts';
-import { spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
+import { isBegunAnewAt, isGroupSpokenAt, spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
 import { until } from '../support/until.ts';
 
 /** However it comes to its end: the other side may reset it. */
@@ -22,12 +22,17 @@ afterEach(() => rig.end());
 
 async function start(options: { stepMs?: number; placesPerAddress?: number }): Promise<AgentPort & { links: number }> {
   const as = await rig.identity('worker');
-  const links = createLinkServer({ role: 'agent', shapes: AGENT_FRAMES, clock: systemClock });
+  const links = createLinkServer({
+    role: 'agent',
+    authority: rig.ca.certificate,
+    shapes: AGENT_FRAMES,
+    clock: systemClock,
+  });
   await links.start(() => NOBODY);
   const port = createAgentPort({
     clock: systemClock,
     log: silentLog,
-    tls: { key: as.privateKey, cert: `${as.certificate}\n${as.ca}`, ca: as.ca },
+    tls: { key: as.privateKey, cert: `${as.certificate}\n${as.ca}` },
     onUpgrade: (request, socket, head) => links.handleUpgrade(request, socket, head),
     stepMs: options.stepMs ?? 60_000,
     connections: { connectionsMax: options.placesPerAddress ?? 100, perAddressMax: 1, keptForKnown: 1 },
@@ -71,6 +76,15 @@ describe('whoever comes to a worker', () => {
     expect(await spokenAt(address.port, { min: 'TLSv1.2', max: 'TLSv1.3', suites: 'ALL' })).toMatchObject({
       version: 'TLSv1.3',
     });
+  });
+
+  it('exchanges keys on X25519 alone, and shakes hands once on a connection', async () => {
+    const { address } = await start({});
+    const spoken = await Promise.all(
+      ['X25519', 'P-256', 'ffdhe3072'].map((group) => isGroupSpokenAt(address.port, group)),
+    );
+    expect(spoken).toEqual([true, false, false]);
+    expect(await isBegunAnewAt(address.port)).toBe(false);
   });
 
   it('finds no place beside too many others, until one has proved that it is an agent', async () => {

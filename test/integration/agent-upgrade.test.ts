@@ -253,4 +253,31 @@ describe('an upgrade of agents', () => {
     expect((await cli('list')).stdout).toMatch(/host-1 +linked +1\.1\.0/);
     expect((await cli('show', 'host-1')).stdout).toMatch(/version +1\.1\.0/);
   }, 90_000);
+
+  it('passes agents over that are no packages, and has not failed for them', async () => {
+    const own = new ManagedProcess({
+      name: 'from-sources',
+      program: 'drover-agent',
+      args: ['--data', join(folder, 'from-sources'), '--name', 'from-sources', '--machine-id', 'from-sources'],
+      env: { DROVER_JOIN: await cluster.joinToken('agent') },
+      logFolder: join(cluster.folder, 'logs'),
+    });
+    own.start();
+    agents.set('from-sources', own);
+    await until('its link', async () => (await cluster.store.hostFetch('from-sources'))?.linked);
+    const upgraded = (targets: string): Promise<CliResult> =>
+      runCli(['agents', 'upgrade', '-t', targets, '--to', '1.1.0', '--wait', '40s'], {
+        DROVER_URL: cluster.urls[0]!,
+        DROVER_TOKEN: cluster.token,
+      });
+    const both = await upgraded('host-1,from-sources');
+    expect([both.code, both.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^from-sources +skipped +upgrade-unsupported +This agent was not installed as a package; .*\n+upgrade succeeded: 1 succeeded, 1 skipped\n$/m,
+      ) as string,
+    ]);
+    const alone = await upgraded('from-sources');
+    expect([alone.code, alone.stdout]).toEqual([0, expect.stringMatching(/^upgrade succeeded: 1 skipped$/m) as string]);
+  }, 90_000);
 });

@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
+import { newId } from '../../src/base/ids.ts';
 import { addCommands } from '../../src/cli/commands.ts';
+import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
 import { runCommand } from '../../src/cli/program.ts';
 import { testApi, type TestApi } from '../support/api.ts';
+import { receiver, type Receiver } from '../support/receiver.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl';
 const FINGERPRINT = `SHA256:${createHash('sha256')
@@ -21,11 +24,21 @@ type Form = (typeof FORMS)[number];
 const home = mkdtempSync(join(tmpdir(), 'drover-forms-'));
 const inventory = join(home, 'hosts.csv');
 const knownHosts = join(home, 'known_hosts');
+const foreign = join(home, 'nightly.xml');
+const jobs = Array.from({ length: FORMS.length }, (_, n) => join(home, `job-${n}.yaml`));
 let api: TestApi;
+let notice: string;
+const rules: string[] = [];
+let far: Receiver;
 beforeAll(async () => {
   writeFileSync(inventory, 'name,address\nimported,127.0.0.1\n');
   writeFileSync(knownHosts, `web-1 ${KEY}\n`);
-  api = await testApi();
+  writeFileSync(foreign, '<job name="nightly"><task name="dump"><command>dump.sh</command></task></job>');
+  for (const [n, file] of jobs.entries())
+    writeFileSync(file, `job: job-${n}\nstages: [{ stage: s, steps: [{ step: a, command: [x] }] }]\n`);
+  far = await receiver();
+  api = await testApi({ outboundAllowed: '127.0.0.1' });
+  vi.stubEnv('CHAT_URL', far.url);
   vi.stubEnv('DROVER_URL', await api.app.listen({ host: '127.0.0.1', port: 0 }));
   vi.stubEnv('DROVER_TOKEN', await api.token('admin'));
   vi.stubEnv('XDG_CONFIG_HOME', home);
@@ -33,15 +46,48 @@ beforeAll(async () => {
   for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
   await ok('hosts', 'add', 'web-1');
   await ok('accounts', 'create', 'web', '--scope', 'all', '--user', 'u', '--password', 'env:WEB_PASSWORD');
+  await ok('channels', 'add', 'chat', '--kind', 'slack', '--url', 'env:CHAT_URL');
   await ok('agents', 'join-token', 'create');
   await ok('hosts', 'keys', 'import', knownHosts);
   await ok('run', '-t', 'web-1', '--detach', '--', 'true');
+  for (const file of jobs) await ok('job', 'apply', file);
+  for (const _form of FORMS)
+    rules.push((await ok('notices', 'rules', 'add', 'chat', '--on', 'lost', '-o', 'name')).trim());
+  notice = await madeNotice();
 }, 60_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
   await api.close();
+  await far.end();
   rmSync(home, { recursive: true });
 });
+
+/** Of a run that failed somewhere; its id. */
+async function madeNotice(): Promise<string> {
+  const { id, runId } = { id: newId(), runId: newId() };
+  await api.database.query(
+    `INSERT INTO notice_message (id, channel, channel_id, grouped_as, state, due_at_ms, opened_at_ms, created_at_ms)
+     VALUES ($1, 'chat', $1, '', 'waiting', 0, 0, 0)`,
+    [id],
+  );
+  const run = { id: runId, name: 'nightly', round: 1, state: 'failed' };
+  const facts = {
+    event: 'failed',
+    run,
+    by: 'ann',
+    reason: '',
+    begunAtMs: 0,
+    endedAtMs: 1,
+    counts: emptyCounts(),
+    failures: [],
+  };
+  await api.database.query(
+    `INSERT INTO notice (id, run_id, round, event, channel, facts, message_id, created_at_ms)
+     VALUES ($1, $2, 1, 'failed', 'chat', $3, $1, 0)`,
+    [id, runId, JSON.stringify(facts)],
+  );
+  return id;
+}
 
 /** As the command itself, in this process. */
 async function called(...words: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -68,10 +114,15 @@ async function ok(...words: readonly string[]): Promise<string> {
 /** Those that list things: `wide` has more of each. */
 const LISTS: readonly string[] = [
   'runs list',
+  'job list',
+  'job versions',
   'hosts list',
   'hosts keys list',
   'hosts twins',
   'accounts list',
+  'channels list',
+  'notices list',
+  'notices rules list',
   'agents list',
   'agents join-token list',
   'agents upgrades list',
@@ -90,9 +141,25 @@ const WALK: Readonly<Record<string, ((n: number) => readonly string[]) | string>
   'runs list': () => [],
   'runs show': () => ['last'],
   'runs output': () => ['last'],
+  'runs values': () => ['last'],
+  'runs why': () => ['last'],
   'runs watch': PLAYED,
-  'runs cancel': () => ['last'],
+  'runs pause': () => ['last'],
+  'runs resume': () => ['last'],
+  'runs answer': PLAYED,
+  'runs cancel': (n) => ['last', ...(n % 2 === 0 ? [] : ['--force'])],
   'runs retry': PLAYED,
+  'job apply': (n) => [jobs[n]!],
+  'job validate': (n) => [jobs[n]!],
+  'job convert': () => ['--from', 'xml', foreign],
+  'job list': () => [],
+  'job show': () => ['job-0'],
+  'job versions': () => ['job-0'],
+  'job publish': (n) => [`job-${n}`],
+  'job diff': () => ['job-0'],
+  'job export': () => ['job-0'],
+  'job run': PLAYED,
+  'job retire': (n) => [`job-${n}`],
   'hosts list': () => [],
   'hosts show': () => ['web-1'],
   'hosts label': (n) => ['web-1', `n=${n}`],
@@ -116,6 +183,17 @@ const WALK: Readonly<Record<string, ((n: number) => readonly string[]) | string>
   'accounts remove': (n) => [`a-${n}`],
   'accounts explain': () => ['web-1', '--as', 'web'],
   'accounts rotate-keys': () => [],
+  'channels list': () => [],
+  'channels show': () => ['chat'],
+  'channels add': (n) => [`c-${n}`, '--kind', 'slack', '--url', 'env:CHAT_URL'],
+  'channels edit': (n) => ['chat', '--lang', n % 2 === 0 ? 'zh' : 'en'],
+  'channels test': () => ['chat'],
+  'channels remove': (n) => [`c-${n}`],
+  'notices list': () => [],
+  'notices show': () => [notice],
+  'notices rules list': () => [],
+  'notices rules add': () => ['chat', '--on', 'failed'],
+  'notices rules remove': (n) => [rules[n]!],
   'agents list': () => [],
   'agents show': FLEET,
   'agents revoke': FLEET,

@@ -144,6 +144,9 @@ describe('an idempotency key', () => {
   ])('of %s never makes a second run, even when the first answer was never kept', async (path, body) => {
     const key = `once ${path}`;
     const first = await call('POST', path, body, { 'idempotency-key': key });
+    // With the run itself, and nothing after it.
+    const [kept] = await api.database.query('SELECT body FROM idempotency WHERE key = $1', [key]);
+    expect(kept).toEqual({ body: JSON.stringify({ id: first.body.id }) });
     // As if the server had died between the run and its answer, long ago.
     await api.database.query(
       'UPDATE idempotency SET body = $1, created_at_ms = created_at_ms - 120000 WHERE key = $2',
@@ -188,6 +191,7 @@ describe('a question that writes nothing', () => {
     expect(operations.filter(({ asksOnly }) => asksOnly).map(({ id }) => id)).toEqual([
       'previewTargets',
       'planRun',
+      'validateJob',
       'importHosts',
     ]);
     const hosts = [{ name: 'made-once', address: '10.0.0.9' }];
@@ -209,7 +213,13 @@ describe('a run that needed more than to run scripts', () => {
         "UPDATE execution SET state = 'failed', outcome = 'exited', exit_code = 1, finished_at_ms = 1 WHERE run_id = $1",
         [body.id],
       );
-      await api.database.query("UPDATE run SET state = 'failed', finished_at_ms = 1 WHERE id = $1", [body.id]);
+      await api.database.query(
+        `UPDATE run
+         SET state = 'failed', finished_at_ms = 1,
+           counts = counts || jsonb_build_object('waiting', 0, 'failed', host_count)
+         WHERE id = $1`,
+        [body.id],
+      );
       await api.database.query('DELETE FROM run_active WHERE run_id = $1', [body.id]);
     }
     const retry = (id: unknown, headers = {}) =>

@@ -26,6 +26,7 @@ import { createMasterKey } from '../../src/pki/sealer.ts';
 import { migrateAsOwner } from '../../src/store/postgres/owner-role.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { believe } from '../support/authorities.ts';
 import { until } from '../support/until.ts';
 import { cleanEnv, drover, newDataDir, removeDataDir, runCli, startUp, stopUp } from '../support/up.ts';
 
@@ -127,8 +128,10 @@ async function startServer(data: string, env: Record<string, string>): Promise<{
     createInterface({ input: child.stdout }).on('line', (text) => text.startsWith('{"ready"') && resolve(text));
     void ended.then((code) => reject(new Error(`the server ended with ${code}`)));
   });
+  const { url, ca } = JSON.parse(line) as { url: string; ca: string };
+  believe(url, readFileSync(ca, 'utf8'), ca);
   return {
-    url: (JSON.parse(line) as { url: string }).url,
+    url,
     async stop() {
       child.kill('SIGTERM');
       await ended;

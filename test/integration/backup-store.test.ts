@@ -77,10 +77,8 @@ async function fill(db: TestDatabase): Promise<void> {
       "INSERT INTO worker (id, name, zone, public_key, joined_at_ms, linked) VALUES ($1, 'w', 'default', '\\x01', 1, true)",
       [AGENT],
     ],
-    [
-      "INSERT INTO join_token VALUES ($1, '\\x01', 'agent', '{}', 'default', 5, 1, 2, '{}', NULL, '{\"a b\",c}')",
-      [HOST],
-    ],
+    ["INSERT INTO join_token VALUES ($1, '\\x01', 'agent', '{}', 'default', 5, 1, 2, '{}', NULL)", [HOST]],
+    ["INSERT INTO join_token_host VALUES ($1, $1, '\\x03', NULL)", [HOST]],
     ["INSERT INTO api_token VALUES ($1, '\\x02', 'admin', 'admin', 1, 2, NULL)", [HOST]],
     ['INSERT INTO server VALUES ($1, $2, $2, 1)', [HOST, 'http://x']],
     ['INSERT INTO server_lease VALUES ($1, 1)', [HOST]],
@@ -89,6 +87,14 @@ async function fill(db: TestDatabase): Promise<void> {
     [
       "INSERT INTO agent_upgrade (upgrade_id, ordinal, host_id, host_name, state) VALUES ($1, 0, $1, 'a', 'ordered'), ($1, 1, $2, 'b', 'waiting')",
       [HOST, JUMP],
+    ],
+    [
+      "INSERT INTO job (id, name, created_at_ms, changed_at_ms, last_version, draft_version) VALUES ($1, 'j', 1, 2, 1, 1)",
+      [HOST],
+    ],
+    [
+      "INSERT INTO job_version (job_id, version, state, document, digest, tags, applied_at_ms, applied_by, applied_reason) VALUES ($1, 1, 'draft', '\\x6a3a0dff', sha256('\\x6a3a0dff'), '{a,\"b c\"}', 1, '{}', 'why')",
+      [HOST],
     ],
     [
       `CREATE TABLE IF NOT EXISTS run_20260105 PARTITION OF run FOR VALUES FROM ('${RUNS.over.slice(0, 13)}-0000-0000-000000000000') TO ('${runOf(Date.UTC(2026, 0, 6), 0).slice(0, 13)}-0000-0000-000000000000')`,
@@ -223,9 +229,10 @@ describe('a restore', () => {
   it('brings every row back as it was, but for what time has passed', async () => {
     const target = await emptyDatabase();
     await restore(target.url);
-    for (const table of ['host', 'agent', 'api_token', 'secret', 'task', 'work'])
+    for (const table of ['host', 'agent', 'api_token', 'secret', 'task', 'work', 'job', 'job_version'])
       expect(await all(target, table), table).toEqual(await all(source, table));
-    for (const table of ['join_token', 'server', 'server_lease']) expect(await all(target, table), table).toEqual([]);
+    for (const table of ['join_token', 'join_token_host', 'server', 'server_lease'])
+      expect(await all(target, table), table).toEqual([]);
     expect((await all(target, 'audit')).slice(0, 2)).toEqual(await all(source, 'audit'));
     // The days that had partitions have them again; what had none is where such runs are.
     const places = await target.query('SELECT id, tableoid::regclass::text AS place FROM run ORDER BY id');

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { authorityOf } from '../support/authorities.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { runPackaged, testUp, type TestUp } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
@@ -25,7 +26,11 @@ afterAll(async () => {
   await up?.end();
 });
 
-const access = (): Record<string, string> => ({ DROVER_URL: up.url, DROVER_TOKEN: up.token });
+const access = (): Record<string, string> => ({
+  ...authorityOf(up.url),
+  DROVER_URL: up.url,
+  DROVER_TOKEN: up.token,
+});
 
 const stateOf = (id: string): Promise<string | undefined> => runStateOf(up, id);
 
@@ -259,10 +264,15 @@ describe('an answer', () => {
   });
 
   it('exits with 5 when hosts were not reached and nothing failed, with 1 as soon as something did', async () => {
-    expect((await cli('hosts', 'add', 'no-agent', '--address', '127.0.0.1')).code).toBe(0);
-    const away = await cli('run', '-t', 'no-agent', '--via', 'agent', '--start-deadline', '1s', '--', 'true');
-    expect(away).toMatchObject({ code: 5, stdout: expect.stringContaining('start-deadline') });
-    expect((await cli('hosts', 'remove', 'no-agent')).code).toBe(0);
+    expect((await cli('hosts', 'add', 'remote', '--address', '127.0.0.1', '--zone', 'elsewhere')).code).toBe(0);
+    const away = await cli('run', '-t', 'remote', '--start-deadline', '1s', '--', 'true');
+    expect(away).toMatchObject({ code: 5, stdout: expect.stringContaining('zone-without-worker') });
+    // By an agent, which it has not, there is nothing to be waited for.
+    const byAgent = (...more: string[]): Promise<CliResult> =>
+      cli('run', '-t', 'remote', '--via', 'agent', '--start-deadline', '1d', ...more, '--', 'true');
+    expect((await byAgent('--dry-run')).stdout).toMatch(/remote has no agent.*host-without-agent/);
+    expect(await byAgent()).toMatchObject({ code: 1, stdout: expect.stringContaining('host-without-agent') });
+    expect((await cli('hosts', 'remove', 'remote')).code).toBe(0);
     expect((await cli('run', '-t', 'local-1', '--', 'false')).code).toBe(1);
   });
 });
@@ -292,15 +302,18 @@ describe('contexts', () => {
         /^drover: http:\/\/127\.0\.0\.1:1 was not reached: nothing listens on port 1\./,
       ) as string,
     });
-    for (const name of ['one', 'two'])
-      expect((await runPackaged(['login', up.url, '--name', name], { ...home, DROVER_TOKEN: up.token })).code).toBe(0);
+    const ca = authorityOf(up.url).DROVER_CA!;
+    for (const name of ['one', 'two']) {
+      const login = ['login', up.url, '--ca', ca, '--name', name];
+      expect((await runPackaged(login, { ...home, DROVER_TOKEN: up.token })).code).toBe(0);
+    }
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const marks = async (): Promise<unknown> =>
       (JSON.parse((await known('context', 'list', '--json')).stdout) as { items: object[] }).items;
-    const url = up.url;
+    const [url, authority] = [up.url, 'own'];
     expect(await marks()).toEqual([
-      { name: 'one', url, current: false, authority: 'public' },
-      { name: 'two', url, current: true, authority: 'public' },
+      { name: 'one', url, current: false, authority },
+      { name: 'two', url, current: true, authority },
     ]);
     expect((await known('context', 'use', 'one')).code).toBe(0);
     expect((await known('hosts', 'list', '-o', 'name')).stdout).toBe('local-1\nlocal-2\n');

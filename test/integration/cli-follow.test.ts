@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { authorityOf } from '../support/authorities.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { runPackaged, testUp, type TestUp } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
@@ -24,7 +25,7 @@ afterAll(async () => {
 });
 
 function access(more: Record<string, string> = {}): Record<string, string> {
-  return { DROVER_URL: up.url, DROVER_TOKEN: up.token, ...more };
+  return { ...authorityOf(up.url), DROVER_URL: up.url, DROVER_TOKEN: up.token, ...more };
 }
 
 /** A command that goes on while the test acts. */

@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { authorityOf } from '../support/authorities.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { runPackaged, testUp, type TestUp } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
@@ -226,7 +227,7 @@ describe('usage', () => {
 
   it('reads a script from standard input, once only', async () => {
     const child = spawn(drover, ['run', '-t', 'local-1', '--script', '-'], {
-      env: { ...cleanEnv(), DROVER_URL: local.url, DROVER_TOKEN: up.token },
+      env: { ...cleanEnv(), ...authorityOf(local.url), DROVER_URL: local.url, DROVER_TOKEN: up.token },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     let shown = '';
@@ -321,7 +322,10 @@ describe('output of a run', () => {
       const shell = spawn(
         'sh',
         ['-c', `"${drover}" run -t all -- sh -c 'head -c 1000000 /dev/zero | tr "\\000" x' | head -c 10`],
-        { env: { ...cleanEnv(), DROVER_URL: local.url, DROVER_TOKEN: up.token }, stdio: ['ignore', 'pipe', 'ignore'] },
+        {
+          env: { ...cleanEnv(), ...authorityOf(local.url), DROVER_URL: local.url, DROVER_TOKEN: up.token },
+          stdio: ['ignore', 'pipe', 'ignore'],
+        },
       );
       let text = '';
       shell.stdout.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')));
@@ -440,7 +444,7 @@ describe('at a terminal', () => {
 
 it('without a terminal an interrupt cancels', async () => {
   const child = spawn(drover, ['run', '-t', 'local-1', '--', 'sleep', '60'], {
-    env: { ...cleanEnv(), DROVER_URL: local.url, DROVER_TOKEN: up.token },
+    env: { ...cleanEnv(), ...authorityOf(local.url), DROVER_URL: local.url, DROVER_TOKEN: up.token },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let errors = '';

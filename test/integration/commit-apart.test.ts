@@ -16,6 +16,7 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import type { Executor } from '../../src/domain/run/executor.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
 import { RunOwner } from '../../src/owner/run-owner.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -93,8 +94,7 @@ function runOf(isUnfit: (ordinal: number) => boolean = () => false): NewRun {
     reason: '',
     createdBy: actor,
     targetExpression: 'all',
-    spec,
-    targets,
+    ...oneTask(spec, targets),
   };
 }
 

@@ -19,6 +19,7 @@ import { commandsOf, documentedPages, type DocumentedCommand } from '../support/
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { requiring } from '../support/needs.ts';
 import { PageShell } from '../support/page-shell.ts';
+import { receiver } from '../support/receiver.ts';
 import { root } from '../support/source-tree.ts';
 import { freePort, isRoot, SshWorld } from '../support/sshd.ts';
 
@@ -31,6 +32,13 @@ const NOT_RUN: readonly (readonly [page: string, begins: string, why: string])[]
   ['docs/guides/agents.md', 'drover agents upgrade', 'needs packages and hosts; agent-upgrade.test.ts has them'],
   ['docs/guides/agents.md', 'DROVER_JOIN=drj_… sh install.sh', 'would install on this machine; agent-install.test.ts'],
   ['docs/guides/agents.md', 'sh install.sh', 'would install on this machine; agent-install.test.ts'],
+  ['docs/guides/jobs.md', 'drover job run', 'the hosts of the job are not here; job-runs.test.ts runs jobs'],
+  ['docs/guides/jobs.md', 'drover runs', 'of the run before; job-runs.test.ts looks at runs of jobs'],
+  ['docs/guides/rollouts.md', 'drover run', 'needs several hosts; rollouts.test.ts has them'],
+  ['docs/guides/tasks-without-hosts.md', 'drover run', 'needs workers that take tasks; tasks-without-hosts.test.ts'],
+  ['docs/guides/tasks-without-hosts.md', 'drover runs why', 'of the run before; tasks-without-hosts.test.ts asks'],
+  ['docs/guides/tasks-without-hosts.md', 'useradd', 'it would make a user of this machine'],
+  ['docs/guides/tasks-without-hosts.md', 'drover worker', 'as which user, tasks-without-hosts.test.ts tries'],
   ['docs/operations/install.md', 'npm ci', 'it would replace the packages that run this; fresh-machine does it'],
   ['docs/operations/install.md', 'npm pack', 'package.test.ts packs'],
   ['docs/operations/install.md', 'npm install -g', 'package.test.ts installs what was packed'],
@@ -119,6 +127,11 @@ requiring('sshd', 'python3').describe('who follows the pages with a server of th
     expect((await shell.run(`drover run -t ${me} -- 'test -e ${shell.folder}/mended'`)).code).toBe(1);
     shell.file('mended', '', 0o644);
     await read('docs/guides/retry-and-loss.md', shell);
+    await read('docs/guides/outputs.md', shell);
+    const page = readFileSync(join(root, 'docs/guides/conditions.md'), 'utf8');
+    shell.file('tidy-hosts.yaml', /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
+    const shown = await read('docs/guides/conditions.md', shell);
+    expect(shown['drover runs show last']).toContain('when not params.dry_run: not met (params.dry_run is true)');
   });
 
   it('backs it up, and restores it into a new folder and into an empty database', async () => {
@@ -167,7 +180,7 @@ describe('who follows the pages about hosts and accounts', () => {
   let api: TestApi;
   let env: Record<string, string>;
   beforeAll(async () => {
-    api = await testApi();
+    api = await testApi({ outboundAllowed: '127.0.0.1' });
     env = {
       DROVER_URL: await api.app.listen({ host: '127.0.0.1', port: 0 }),
       DROVER_TOKEN: await api.token('admin', 600_000),
@@ -213,6 +226,37 @@ describe('who follows the pages about hosts and accounts', () => {
     expect(shown['drover hosts keys list db-1']).toContain('offered');
   });
 
+  it('writes a job, publishes it and looks at its versions', async () => {
+    const shell = newShell(env);
+    const page = readFileSync(join(root, 'docs/guides/jobs.md'), 'utf8');
+    shell.file('deploy-web.yaml', /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
+    const shown = await read('docs/guides/jobs.md', shell);
+    expect(shown['drover job validate deploy-web.yaml']).toBe('deploy-web.yaml: deploy-web is a job\n');
+    expect(shown['drover job versions deploy-web']).toContain('published');
+    expect(shown['drover job list --team web']).toContain('deploy-web');
+  });
+
+  it('makes jobs of another form', async () => {
+    const shell = newShell(env);
+    const page = readFileSync(join(root, 'docs/guides/convert.md'), 'utf8');
+    shell.file('nightly.xml', /```xml\n([\s\S]*?)```/.exec(page)![1]!);
+    const shown = await read('docs/guides/convert.md', shell);
+    expect(shown['drover job convert --from xml nightly.xml']).toContain('--day, "${{ params.day }}"');
+    expect(shown['drover job validate jobs/nightly.yaml']).toBe('jobs/nightly.yaml: nightly is a job\n');
+  });
+
+  it('makes channels, and tries one', async () => {
+    const far = await receiver();
+    const shell = newShell(env);
+    for (const name of ['secret', 'dingtalk-secret', 'mail']) shell.file(`${name}.txt`, 'SEC-a-secret-of-a-robot\n');
+    for (const name of ['slack-url', 'dingtalk-url']) shell.file(`${name}.txt`, `${far.url}/robot\n`);
+    shell.standsFor.set('https://hooks.example.com', far.url);
+    const shown = await read('docs/guides/notices.md', shell);
+    expect(shown['drover channels test ops']).toContain('has taken the message. It said: 200 ok');
+    expect(shown['drover channels list']).toContain('oncall');
+    await far.end();
+  });
+
   it('looks at agents, and decides about twins', async () => {
     const shell = newShell(env);
     const twins: string[] = [];
@@ -248,7 +292,7 @@ describe('who follows the pages about servers', () => {
   });
   afterAll(() => database.drop());
 
-  requiring('openssl', 'python3').it('starts a cluster, and speaks to it', async () => {
+  requiring('curl', 'openssl', 'python3').it('starts a cluster, and speaks to it', async () => {
     const shell = newShell();
     for (const [from, to] of [
       ['postgres://drover:…@db/drover', database.url],

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { Agent, get, type RequestOptions } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +12,10 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fetchPackage } from '../../src/agent/package-fetch.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { given } from '../../src/base/given.ts';
 import { limits } from '../../src/base/limits.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { endProved, type PeerKeys } from '../../src/pki/peer-proof.ts';
 import { newReleaseKey, signPackage } from '../../src/pki/package-signature.ts';
 import { PACKAGES_MANIFEST, type AgentPackage } from '../../src/protocol/rest/agent-package.ts';
 import { WanderingAgent } from '../support/attacker.ts';
@@ -66,16 +68,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
 
-const secureUrl = (): string => cluster.urls[0]!.replace('http:', 'https:');
+const secureUrl = (): string => cluster.urls[0]!;
 
 /** Of a connection that was ended without an answer. */
 const CUT = 0;
 
 /** Begins a download; one that is let in is read as slowly as may be, for ever. */
-function begin(more: RequestOptions & { ca: string }): Promise<number> {
+function begin({ keys, ...more }: RequestOptions & { ca: string; keys?: PeerKeys }): Promise<number> {
   return new Promise((resolve) => {
     const options = { agent: false, checkServerIdentity: () => undefined, ...more };
-    get(`${secureUrl()}/agent-packages/${large.file}`, options, (response) => {
+    const asked = request(`${secureUrl()}/agent-packages/${large.file}`, options, (response) => {
       response.on('error', () => undefined);
       if (response.statusCode !== 200) response.resume();
       else {
@@ -83,7 +85,7 @@ function begin(more: RequestOptions & { ca: string }): Promise<number> {
         // Whoever reads too slowly is cut off; he comes back before anybody else does.
         response.once('close', () => {
           held.delete(response);
-          if (!isOver) void begin(more);
+          if (!isOver) void begin({ ...more, ...given({ keys }) });
         });
         response.on('data', () => {
           response.pause();
@@ -91,7 +93,10 @@ function begin(more: RequestOptions & { ca: string }): Promise<number> {
         });
       }
       resolve(response.statusCode!);
-    }).on('error', () => resolve(CUT));
+    });
+    asked.on('error', () => resolve(CUT));
+    if (keys) endProved(asked, keys);
+    else asked.end();
   });
 }
 
@@ -103,7 +108,7 @@ it('as many agents as an address has places all get their package, though somebo
     const status = await begin({ ca });
     return status === 429 && held.size === limits.packageDownloadsPerAddressMax;
   });
-  const shown = agents.map(({ identity }) => ({ ca, key: identity.privateKey, cert: identity.certificate }));
+  const shown = agents.map(({ identity }) => ({ ca, keys: identity }));
   expect(await Promise.all(shown.map(begin))).toEqual(shown.map(() => 200));
   // Nor does it keep them out that somebody there asks and asks; and the rest of the world has its own places.
   const insistent = new Agent({ keepAlive: true, maxSockets: 4 });

@@ -1,8 +1,21 @@
 /** The PostgreSQL that we bring: what it survives, what it leaves alone, and what it says when it cannot start. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -10,9 +23,11 @@ import { systemClock } from '../../src/base/clock.ts';
 import { errorCodeOf } from '../../src/base/errors.ts';
 import { given } from '../../src/base/given.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { databaseAddress } from '../../src/bin/database-address.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
+import { requiring } from '../support/needs.ts';
 import { until } from '../support/until.ts';
 
 const ends: (() => unknown)[] = [];
@@ -91,15 +106,20 @@ async function killed(child: ChildProcess): Promise<void> {
 }
 
 describe('the embedded database', () => {
-  it('runs as a user of its own, on loopback, behind a password, and keeps what it said it kept', async () => {
-    const postgres = embedded(newFolder());
+  it('runs as a user of its own, on a socket alone, behind a password, and keeps what it said it kept', async () => {
+    const dir = newFolder();
+    const postgres = embedded(dir);
     await postgres.start();
     const [row] = await ask(
       postgres.url,
       "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS sync, current_setting('listen_addresses') AS listen, current_setting('server_encoding') AS encoding",
     );
-    expect(row).toEqual({ fsync: 'on', sync: 'on', listen: '127.0.0.1', encoding: 'UTF8' });
-    expect(Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${postgres.pid}/status`, 'utf8'))![1])).not.toBe(0);
+    expect(row).toEqual({ fsync: 'on', sync: 'on', listen: '', encoding: 'UTF8' });
+    const user = Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${postgres.pid}/status`, 'utf8'))![1]);
+    expect(user).not.toBe(0);
+    expect(statSync(join(dir, 'socket'))).toMatchObject({ uid: user, gid: process.getgid!() });
+    expect(statSync(join(dir, 'socket')).mode & 0o007).toBe(0);
+    expect(statSync(join(dir, 'password')).uid).toBe(process.getuid!());
     await expect(ask(postgres.url.replace(/:[^:@]*@/, ':wrong@'), 'SELECT 1')).rejects.toThrow(/password/);
     await expect(ask(postgres.url.replace(/:[^:@]*@/, '@'), 'SELECT 1')).rejects.toThrow();
   });
@@ -208,6 +228,106 @@ describe('the embedded database', () => {
     });
   });
 });
+
+describe('the socket of the embedded database', () => {
+  it('is reached in a folder that is too deep for the path of a socket', async () => {
+    const dir = join(newFolder(), 'deep'.repeat(30), 'postgres');
+    mkdirSync(dirname(dir), { recursive: true, mode: 0o711 });
+    const postgres = embedded(dir);
+    await postgres.start();
+    expect(Buffer.byteLength(join(dir, 'socket'))).toBeGreaterThan(107);
+    expect(await ask(postgres.ownUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    // As another process is told.
+    process.env.DATABASE_URL = postgres.url;
+    try {
+      expect(await ask(databaseAddress('DATABASE_URL')!, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    } finally {
+      delete process.env.DATABASE_URL;
+    }
+    const pid = postgres.pid!;
+    process.kill(pid, 'SIGKILL');
+    await until('another PostgreSQL', () => postgres.pid !== pid);
+    await until('an answer', () =>
+      ask(postgres.ownUrl, 'SELECT 1 AS one').then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+
+  it('is taken anew although the number that a killed one left in its lock is that of another process of its user', async () => {
+    const [mine, other] = [newFolder(), embedded(newFolder())];
+    const first = embedded(mine);
+    await first.start();
+    await first.stop();
+    await other.start();
+    const lock = join(mine, 'socket', '.s.PGSQL.5432.lock');
+    writeFileSync(lock, `${other.pid}\n${join(mine, 'data')}\n1\n5432\n../socket\n\n`, { mode: 0o600 });
+    await first.start();
+    expect(await ask(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+});
+
+requiring('root').describe('started as root, the embedded database', () => {
+  const NOBODY = 65_534;
+
+  it('is out of reach for another user of the machine, who knows the way and the password', async () => {
+    const postgres = embedded(newFolder());
+    await postgres.start();
+    const { hostname } = new URL(postgres.url);
+    const socket = join(decodeURIComponent(hostname), '.s.PGSQL.5432');
+    const tried = spawnSync(
+      process.execPath,
+      [
+        '-e',
+        `require('net').connect(${JSON.stringify(socket)}, () => console.log('reached')).on('error', (e) => console.log(e.code))`,
+      ],
+      { uid: NOBODY, gid: NOBODY, encoding: 'utf8', cwd: '/', env: { PATH: process.env.PATH ?? '' } },
+    );
+    expect(tried.stdout).toBe('EACCES\n');
+    expect(listenersOf(postgres.pid!)).toEqual([]);
+  });
+
+  it('goes on as whoever owned its folder, where that is nobody else', async () => {
+    const dir = newFolder();
+    const postgres = embedded(dir);
+    await postgres.start();
+    await ask(postgres.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await postgres.stop();
+    chownAll(join(dir, 'data'), 54_321);
+    await postgres.start();
+    expect(await ask(postgres.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+    expect(readFileSync(`/proc/${postgres.pid}/status`, 'utf8')).toMatch(/^Uid:\s+54321/m);
+    await postgres.stop();
+    chownAll(join(dir, 'data'), NOBODY);
+    await expect(postgres.start()).rejects.toMatchObject({
+      code: 'embedded-database-failed',
+      detail: expect.stringContaining('belongs to the user nobody') as string,
+    });
+  });
+});
+
+/** Sockets of TCP that a process listens on. */
+function listenersOf(pid: number): string[] {
+  const inodes = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+    } catch {
+      return [];
+    }
+  });
+  return ['tcp', 'tcp6']
+    .flatMap((kind) => readFileSync(`/proc/net/${kind}`, 'utf8').trim().split('\n').slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .filter((words) => words[3] === '0A' && inodes.includes(words[9]!))
+    .map((words) => words[1]!);
+}
+
+function chownAll(path: string, uid: number): void {
+  lchownSync(path, uid, uid);
+  if (!lstatSync(path).isDirectory()) return;
+  for (const name of readdirSync(path)) chownAll(join(path, name), uid);
+}
 
 describe('the embedded database, begun on a bad footing,', () => {
   it('replaces a PostgreSQL that was left behind stopped', async () => {

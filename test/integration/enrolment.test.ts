@@ -65,7 +65,7 @@ async function serve(issuer: CertificateAuthority, chain: string): Promise<{ url
     host: '127.0.0.1',
     port: 0,
     clock: systemClock,
-    tls: { key, cert: `${signed!.certificate}\n${chain}`, ca: issuer.certificate },
+    tls: { key, cert: `${signed!.certificate}\n${chain}` },
     onUpgrade: (_request, socket) => !socket.destroy(),
     onRequest(request, response) {
       paths.push(request.url!);
@@ -132,7 +132,7 @@ describe('joining', () => {
       host: '127.0.0.1',
       port: 0,
       clock: systemClock,
-      tls: { key, cert: `${signed!.certificate}\n${api.ca.certificate}`, ca: api.ca.certificate },
+      tls: { key, cert: `${signed!.certificate}\n${api.ca.certificate}` },
       onUpgrade: (_request, socket) => !socket.destroy(),
       onRequest: (_request, response) => response.end('{}'),
     });

@@ -28,11 +28,13 @@ import { auditList } from '../../src/store/postgres/audit/audit.ts';
 import * as execution from '../../src/store/postgres/execution/execution.ts';
 import * as agent from '../../src/store/postgres/agent/agent.ts';
 import * as stored from '../../src/store/postgres/host.ts';
+import { noticeList } from '../../src/store/postgres/notice/notice-list.ts';
 import { timelineAfter, timelineList } from '../../src/store/postgres/timeline.ts';
 import { idempotencyClaimMany, idempotencyStoreMany } from '../../src/store/postgres/idempotency.ts';
-import { runSeed, runSpec } from '../../src/store/postgres/owner-commit/run-seed.ts';
+import { runSeed, taskSpec } from '../../src/store/postgres/owner-commit/run-seed.ts';
 import { fleetLook } from '../../src/store/postgres/fleet-look.ts';
 import * as lease from '../../src/store/postgres/lease/lease.ts';
+import { declaredValuesOf, outputValuesList } from '../../src/store/postgres/output-value.ts';
 import { outputChunkWrite, outputGroups, outputRead } from '../../src/store/postgres/output.ts';
 import { attemptsLook } from '../../src/store/postgres/owner-commit/attempts-look.ts';
 import { ownerCommitMany } from '../../src/store/postgres/owner-commit/owner-commit.ts';
@@ -47,6 +49,7 @@ import type { Fence } from '../../src/store/contract/lease.ts';
 import type { ExecutionChange, OwnerCommit } from '../../src/store/contract/owner-commit.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { plainSpec, scriptText } from '../support/run-spec.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 const DAY_MS = 86_400_000;
 const RUNS_PER_DAY = 3_000;
@@ -251,15 +254,28 @@ async function lifeOfARun(): Promise<void> {
   const targets = hosts.slice(0, HOSTS_PER_RUN).map((host) => hostSubject(host.id, host.name));
   const [partition, serverId] = [partitionOf(id), newId<'server'>()];
   const fenced = { ...FIRST, fence: { partition, serverId, term: 0 } };
-  const one = { id, partition, name: 'n', reason: '', createdBy: actor, targetExpression: 'all', spec, targets };
+  const one = {
+    id,
+    partition,
+    name: 'n',
+    reason: '',
+    createdBy: actor,
+    targetExpression: 'all',
+    ...oneTask(spec, targets),
+  };
   const claimed = { ...one, id: newRunId(nowMs()), claim: { principal: 'p', key: 'k1' }, dispatch: fenced };
+  // As if it were more than may be: it is counted anew.
+  await database.query(
+    'INSERT INTO run_load VALUES ($1, 1000000000000) ON CONFLICT (principal) DO UPDATE SET bytes = excluded.bytes',
+    [actor.id],
+  );
   await runCreateMany(
     pool,
     [one, claimed].map((run) => ({ run, audit })),
     nowMs(),
   );
   await runSeed(pool, id);
-  await runSpec(pool, id);
+  await taskSpec(pool, id, 0);
   const fence = await fenceOf(id);
   await ownerCommit(pool, {
     fence,
@@ -297,6 +313,7 @@ async function lifeOfARun(): Promise<void> {
   });
   const key = { runId: id, task: 0, ordinal: 1 };
   await run.runFetch(pool, id);
+  await run.runHead(pool, id);
   await run.runList(pool, EVERYTHING, {}, { limit: 10 });
   await timelineList(pool, id, { limit: 10, afterSeq: 1 });
   await execution.executionFetch(pool, key);
@@ -307,8 +324,10 @@ async function lifeOfARun(): Promise<void> {
   await run.runSeqs(pool, [id]);
   await outputGroups(pool, id, { hostsMax: 10, groupsMax: 10 });
   await outputRead(pool, { ...key, ordinal: 0, attempt: 1 }, 1, 0, 10);
-  await run.runRetry(pool, id, ['failed'], audit, nowMs());
-  await run.runCancelRequest(pool, id, actor, audit, nowMs());
+  await declaredValuesOf(pool, id, [{ task: 0, name: 'a' }]);
+  await outputValuesList(pool, id, { hostName: 'h' }, { limit: 10, bytesMax: 1_000 });
+  await run.runRetry(pool, id, { states: ['failed'] }, audit, nowMs());
+  await run.runCancelRequest(pool, id, { actor, isForced: true }, audit, nowMs());
   await database.query('DELETE FROM run_active WHERE run_id = $1', [id]);
 }
 
@@ -337,11 +356,23 @@ function started(runId: RunId, ordinal: number): ExecutionChange {
 /** One of four succeeds, one tries again, two fail for good. */
 function finished(runId: RunId, ordinal: number): ExecutionChange {
   const output = { size: 1, head: 1, tail: 0, digest: Buffer.alloc(32, ordinal % 5), inline: Buffer.from('x') };
+  const told = ordinal % 2 === 0 ? { values: { values: { a: '1' } } } : {};
   const end =
     ordinal % 4 === 0
       ? ({ to: 'succeeded', outcome: { kind: 'exited', code: 0 } } as const)
       : ({ to: 'failed', outcome: { kind: 'exited', code: 1 }, retry: ordinal % 4 === 1 } as const);
-  return { runId, task: 0, ordinal, attempt: 1, from: ['running'], finishedAtMs: 2, seq: 3, stdout: output, ...end };
+  return {
+    runId,
+    task: 0,
+    ordinal,
+    attempt: 1,
+    from: ['running'],
+    finishedAtMs: 2,
+    seq: 3,
+    stdout: output,
+    ...told,
+    ...end,
+  };
 }
 
 /** What agents, workers, servers and callers send all day without anybody starting a run. */
@@ -423,11 +454,20 @@ describe('no hot verb reads a large table from end to end', () => {
 describe('a list', () => {
   it('shows what lies in the scope of who asks, and nothing else', async () => {
     const page = { limit: 10 };
+    await pool.query(
+      `WITH message AS (
+         INSERT INTO notice_message (id, channel, channel_id, grouped_as, state, due_at_ms, opened_at_ms, created_at_ms)
+         VALUES (gen_random_uuid(), 'c', gen_random_uuid(), '', 'waiting', 0, 0, 0) RETURNING id
+       )
+       INSERT INTO notice (id, run_id, round, event, channel, facts, message_id, created_at_ms)
+       SELECT gen_random_uuid(), gen_random_uuid(), 1, 'failed', 'c', '{}', message.id, n FROM message, generate_series(1, 20) n`,
+    );
     const lists = [
       (scope: Scope) => run.runList(pool, scope, {}, page),
       (scope: Scope) => stored.hostList(pool, scope, {}, page),
       (scope: Scope) => agent.agentList(pool, scope, page),
       (scope: Scope) => auditList(pool, scope, {}, page),
+      (scope: Scope) => noticeList(pool, scope, {}, page),
     ];
     for (const list of lists) {
       expect((await list(EVERYTHING)).items).toHaveLength(page.limit);

@@ -28,6 +28,7 @@ import type { ServerToWorkerFrame, WorkerToServerFrame } from '../../src/protoco
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
+import { systemRandom } from '../../src/base/random.ts';
 
 const audit: AuditEntry = {
   actor: { kind: 'system', id: 'test', name: 'test' },
@@ -73,6 +74,7 @@ describe('the fleet', () => {
       enrolment,
       masterKey,
       clock: systemClock,
+      random: systemRandom,
       log: silentLog,
       ssh: sshDesk({ store: api.store, sealer: masterKey }),
     });
@@ -419,6 +421,7 @@ describe('the fleet', () => {
       enrolment: { store, clock: systemClock, ca: api.ca, masterKey, workers: () => [] },
       masterKey,
       clock: systemClock,
+      random: systemRandom,
       log: silentLog,
       ssh: sshDesk({ store, sealer: masterKey }),
     });

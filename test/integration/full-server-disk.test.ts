@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
 import { ChaosApi } from '../chaos/api.ts';
 import { requiring } from '../support/needs.ts';
+import { databaseUrl, socketFolderOf } from '../../src/embedded/database-socket.ts';
 import { until } from '../support/until.ts';
 import { cliOf, pidsOf, startUp, stopUp, type RunningUp } from '../support/up.ts';
 
@@ -132,8 +133,7 @@ requiring('root').describe('a server whose disk is full', () => {
   async function untilPostgresEnds(): Promise<void> {
     const folder = join(up.dataDir, 'postgres');
     const password = readFileSync(join(folder, 'password'), 'utf8').trim();
-    const port = readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[3];
-    const client = new pg.Client({ connectionString: `postgres://drover:${password}@127.0.0.1:${port}/drover` });
+    const client = new pg.Client({ connectionString: databaseUrl(socketFolderOf(folder), password) });
     client.on('error', () => undefined);
     await client.connect();
     await until('PostgreSQL to end', async () =>

@@ -11,8 +11,8 @@ import { testCluster } from '../support/test-cluster.ts';
 /** About a second each. */
 const RENEWALS = 15;
 /**
- * Per renewal: itself, two looks in two seconds, one at the audit, one for upgrades in five: 3.2; and half of that again, because PostgreSQL
- * counts a little late.
+ * Per renewal: itself, two looks in two seconds, one at the audit, one for upgrades and one for notices in five: 3.4; and half of that again,
+ * because PostgreSQL counts a little late.
  */
 const QUESTIONS_MAX = 5;
 /** Per renewal: timers, answers of PostgreSQL, words of the lease's thread and of the worker, 5 to 8 in all. A timer of 10 ms would be 100. */

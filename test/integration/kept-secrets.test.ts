@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { databaseUrl as urlOfDatabase, socketFolderOf } from '../../src/embedded/database-socket.ts';
 import { cliOf, newDataDir, removeDataDir, startUp, stopUp, type RunningUp } from '../support/up.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -94,8 +95,7 @@ function foundIn(bytes: Buffer): string[] {
 
 function databaseUrl(): string {
   const postgres = join(up.dataDir, 'postgres');
-  const port = readFileSync(join(postgres, 'data', 'postmaster.pid'), 'utf8').split('\n')[3]!;
-  return `postgres://drover:${readFileSync(join(postgres, 'password'), 'utf8').trim()}@127.0.0.1:${port}/drover`;
+  return urlOfDatabase(socketFolderOf(postgres), readFileSync(join(postgres, 'password'), 'utf8').trim());
 }
 
 function* filesIn(path: string): Generator<string> {

@@ -16,6 +16,7 @@ import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts'
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { plainSpec } from '../support/run-spec.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 const [FIRST, SECOND] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
 const oldest = createMasterKey(FIRST);
@@ -71,9 +72,7 @@ async function fill(accounts: number): Promise<void> {
       reason: '',
       createdBy: caller.actor,
       targetExpression: 'all',
-      spec,
-      targets: [],
-      sealedSecrets: oldest.seal(`run/${id}`, Buffer.from('{"T":"value"}')),
+      ...oneTask(spec, [], oldest.seal(`run/${id}`, Buffer.from('{"T":"value"}'))),
     },
     { actor: caller.actor, action: 'test', target: 't', detail: {} },
   );
@@ -103,6 +102,7 @@ describe('a rotation', () => {
       keyId: newest.currentKeyId,
       accountSecrets: accounts * 4,
       runSecrets: 1,
+      channels: 0,
       systemSecrets: 1,
       unreadable: 0,
     });
@@ -164,6 +164,7 @@ describe('a rotation', () => {
     expect(await rotateKeys(context(both), caller)).toMatchObject({
       accountSecrets: 3,
       runSecrets: 1,
+      channels: 0,
       systemSecrets: 1,
       unreadable: 2,
     });

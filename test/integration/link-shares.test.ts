@@ -1,12 +1,14 @@
 /** What one peer may have of a port for links, so that there is room for the others whatever it does. */
+import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 import { NOBODY } from '../../src/link/link.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import { AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
+import { PEER_HEADER, provePeer } from '../../src/pki/peer-proof.ts';
 import { LinkRig, type Listening, type RigIdentity } from '../support/link-rig.ts';
+import { upgradeWith } from '../support/raw-link.ts';
 import { until } from '../support/until.ts';
 
 let rig: LinkRig;
@@ -30,15 +32,15 @@ async function listen(clock: Clock = systemClock): Promise<Listening<AgentFrame,
 
 /** The status with which one try to link is answered; whoever is let in says nothing. */
 function knockAt(
-  { url }: Listening<AgentFrame, WorkerToAgentFrame>,
-  { privateKey: key, certificate: cert, ca }: RigIdentity,
+  { port }: Listening<AgentFrame, WorkerToAgentFrame>,
+  identity: RigIdentity,
   onEnd?: () => void,
 ): Promise<number> {
-  const socket = new WebSocket(url, { key, cert, ca, checkServerIdentity: (() => undefined) as never });
-  rig.onEnd(() => socket.terminate());
   return new Promise((resolve, reject) => {
-    socket.on('open', () => resolve(101));
-    socket.on('unexpected-response', (_request, response) => resolve(response.statusCode!));
+    const to = { host: '127.0.0.1', port, ca: identity.ca, checkServerIdentity: () => undefined };
+    const socket = connect(to, () => socket.write(upgradeWith({ [PEER_HEADER]: provePeer(socket, identity) })));
+    rig.onEnd(() => void socket.destroy());
+    socket.once('data', (bytes: Buffer) => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(bytes.toString('latin1'))?.[1])));
     socket.on('error', reject);
     if (onEnd) socket.on('close', onEnd);
   });

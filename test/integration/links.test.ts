@@ -7,6 +7,7 @@ import { limits } from '../../src/base/limits.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { encodeFrame } from '../../src/link/codec.ts';
 import { AGENT_FRAMES, WORKER_TO_AGENT_FRAMES } from '../../src/protocol/link/agent-frames.ts';
+import { PEER_HEADER, provePeer } from '../../src/pki/peer-proof.ts';
 import { NOBODY, type Link } from '../../src/link/link.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../../src/protocol/link/agent-v1.ts';
 import { LinkRig, type Listening, type RigIdentity } from '../support/link-rig.ts';
@@ -413,26 +414,24 @@ describe('admission', () => {
     let nowMs = 0;
     const listening = await listen({ clock: { ...systemClock, monotonicMs: () => nowMs } });
     const answers: string[] = [];
-    let n = 0;
-    const knock = (id = `peer ${n++}`): number =>
-      listening.https.emit(
+    const socket = { getProtocol: () => 'TLSv1.3', exportKeyingMaterial: () => Buffer.alloc(32) };
+    const unheard = ['destroy', 'resume', 'on', 'once', 'removeListener'];
+    const mute = Object.fromEntries(unheard.map((name) => [name, () => undefined]));
+    const proofs: string[] = [];
+    while (proofs.length < limits.linkAdmissionsPerSecond + 2) {
+      const proof = provePeer(socket as unknown as TLSSocket, await rig.identity('agent'));
+      proofs.push(...Array<string>(limits.linksPerPeerPerSecond).fill(proof));
+    }
+    const knock = (): void =>
+      void listening.https.emit(
         'upgrade',
-        { headers: {} },
-        {
-          authorized: true,
-          getPeerCertificate: () => ({ subject: { CN: id, OU: 'agent' } }),
-          end: (text: string) => answers.push(text),
-          destroy() {},
-          on() {},
-          once() {},
-          removeListener() {},
-        },
+        { headers: { [PEER_HEADER]: proofs.pop() } },
+        { ...socket, ...mute, end: (text: string) => answers.push(text) },
         Buffer.alloc(0),
-      )
-        ? answers.length
-        : 0;
+      );
     for (let i = 0; i < limits.linkAdmissionsPerSecond; i++) knock();
     expect(answers.filter((answer) => answer.includes('link-busy'))).toEqual([]);
+    expect(answers.filter((answer) => answer.includes('certificate'))).toEqual([]);
     knock();
     expect(answers.at(-1)).toMatch(/^HTTP\/1\.1 503 .*\r\n[^]*Retry-After: 1\r\n[^]*"link-busy"/);
     nowMs = 1_000;

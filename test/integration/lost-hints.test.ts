@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from '../../src/base/clock.ts';
 import { given } from '../../src/base/given.ts';
 import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../src/base/ids.ts';
+import type { RunPlan } from '../../src/domain/run/plan.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
@@ -17,6 +18,7 @@ import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { plainSpec } from '../support/run-spec.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 const WORKER = newId<'worker'>();
 const AGENT = newId<'agent'>();
@@ -25,12 +27,21 @@ const actor = { kind: 'token', id: 't', name: 'tester' } as const;
 const audit: AuditEntry = { actor, action: 'test', target: 'test', detail: {} };
 const spec = plainSpec();
 
+const PLAN: RunPlan = [false, true].map((isFinally, task) => ({
+  name: `stage ${task}`,
+  needs: [],
+  join: isFinally ? 'all-done' : 'all-succeeded',
+  isFinally,
+  tasks: [{ task, name: `step ${task}`, needs: [], goesOn: false }],
+}));
+
 let database: TestDatabase;
 let store: Store;
 let serverId: ServerId;
 let owner: RunOwner;
 let isLinked: boolean;
 let assigned: { runId: RunId; attempt: number }[];
+let ended: unknown[];
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -41,7 +52,7 @@ afterAll(async () => {
   await database.drop();
 });
 beforeEach(async () => {
-  [isLinked, assigned, serverId] = [false, [], newId<'server'>() as ServerId];
+  [isLinked, assigned, ended, serverId] = [false, [], [], newId<'server'>() as ServerId];
   await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
 });
 afterEach(async () => {
@@ -57,6 +68,7 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
     takesWork: () => true,
     locate: () =>
       isLinked ? { workerId: WORKER, executor: { kind: 'agent', id: AGENT }, instance: INSTANCE, link: 1 } : undefined,
+    cancel: (...order) => ended.push(order) > 0,
     assign: ({ runId, targets }) => assigned.push({ runId, attempt: targets[0]!.attempt }) > 0,
   };
   owner = new RunOwner({
@@ -73,8 +85,11 @@ async function ownerWith(changed: Partial<Store>, lookMs?: number): Promise<void
   await until('the partitions', () => owner.owned().length > 0);
 }
 
-async function newRun(): Promise<RunId> {
+/** `hasFinally`: of a step and of one that comes finally. */
+async function newRun(hasFinally = false): Promise<RunId> {
   const id = newRunId(systemClock.nowMs());
+  const one = oneTask(spec, [hostSubject(newId<'host'>() as HostId, 'h')]);
+  const tasks = { ...one, tasks: [...one.tasks, { ...one.tasks[0]!, isFirst: false }] };
   await store.runCreate(
     {
       id,
@@ -83,8 +98,7 @@ async function newRun(): Promise<RunId> {
       reason: '',
       createdBy: actor,
       targetExpression: 'all',
-      spec,
-      targets: [hostSubject(newId<'host'>() as HostId, 'h')],
+      ...(hasFinally ? { ...tasks, plan: PLAN } : one),
     },
     audit,
   );
@@ -104,6 +118,21 @@ describe('with every hint lost', () => {
     expect((await store.runRetry(id, ['cancelled'], audit)).kind).toBe('opened');
     await until('the second attempt to be sent', () => assigned.some(({ attempt }) => attempt === 2));
     expect(assigned).toEqual([{ runId: id, attempt: 2 }]);
+  });
+
+  it('a cancel that is forced after another is heard of', async () => {
+    await ownerWith({}, 50);
+    isLinked = true;
+    const id = await newRun(true);
+    await until('it to be sent', () => assigned.some(({ runId }) => runId === id));
+    await store.runCancelRequest(id, actor, audit);
+    await until('the cancel to be heard of', () => ended.length > 0);
+    await store.runCancelRequest(id, actor, audit, true);
+    // The agent says nothing: what comes finally has not begun, and does not any more.
+    await until(
+      'what comes finally to be over',
+      async () => (await store.runFetch(id))!.tasks![1]!.state === 'cancelled',
+    );
   });
 
   it('a run that could not be read at first is read in a moment', async () => {

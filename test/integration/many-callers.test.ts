@@ -108,7 +108,7 @@ describe('a process that has its hands full', () => {
 describe('a caller without a token', () => {
   let api: TestApi;
   beforeAll(async () => {
-    api = await testApi({ publicRate: { burst: 5, perSecond: 0.001 } });
+    api = await testApi({ publicRate: { burst: 5, perSecond: 0.001 }, healthRate: { burst: 8, perSecond: 0.001 } });
   });
   afterAll(() => api.close());
 
@@ -130,6 +130,7 @@ describe('a caller without a token', () => {
     const late = await join('10.0.0.2');
     expect(late.json()).toMatchObject({ status: 429, code: 'too-many-requests' });
     expect(Number(late.headers['retry-after'])).toBeGreaterThan(0);
+    expect(late.headers.connection).toBe('close');
     expect((await join('10.0.0.3')).json()).toMatchObject({ code: 'join-token-invalid' });
   });
 
@@ -139,6 +140,35 @@ describe('a caller without a token', () => {
     expect((await fetched('/agent-install.sh')).statusCode).toBe(200);
     for (const url of ['/agent-packages/none', '/agent-install.sh'])
       expect((await fetched(url)).json()).toMatchObject({ status: 429, code: 'too-many-requests' });
+  });
+
+  it('asks for what is not there at no other rate, whatever the method', async () => {
+    const asked = (method: 'GET' | 'POST', url: string) => api.app.inject({ method, url, remoteAddress: '10.0.0.5' });
+    for (const url of ['/nowhere', '/healthz', '/api/v1/nowhere', '/readyz', '/%zz'])
+      expect((await asked('POST', url)).json(), url).toMatchObject({ status: url === '/%zz' ? 400 : 404 });
+    for (const url of ['/nowhere', '/%zz']) {
+      const late = await asked('GET', url);
+      expect(late.json()).toMatchObject({ status: 429, code: 'too-many-requests' });
+      expect(late.headers.connection).toBe('close');
+    }
+  });
+
+  it('asks whether the server is well at a rate of its own, and this machine at none', async () => {
+    const asked = (url: string, remoteAddress: string) => api.app.inject({ url, remoteAddress });
+    for (let i = 0; i < 4; i++) {
+      expect((await asked('/healthz', '10.0.0.6')).statusCode).toBe(200);
+      expect((await asked('/readyz', '10.0.0.6')).statusCode).toBe(200);
+    }
+    for (const url of ['/healthz', '/readyz']) {
+      const late = await asked(url, '10.0.0.6');
+      expect(late.json()).toMatchObject({ status: 429, code: 'too-many-requests' });
+      expect(late.headers.connection).toBe('close');
+      for (const other of ['10.0.0.7', '127.0.0.1', '::ffff:127.0.0.1', '::1'])
+        expect((await asked(url, other)).statusCode).toBe(200);
+    }
+    for (let i = 0; i < 20; i++) expect((await asked('/healthz', '127.0.0.1')).statusCode).toBe(200);
+    // Joining is another matter.
+    expect((await join('10.0.0.6')).json()).toMatchObject({ code: 'join-token-invalid' });
   });
 
   it('cannot make the server hold a body where a token is needed', async () => {
@@ -189,7 +219,7 @@ describe('what is on its way', () => {
     expect(await preview(greedy)).toBe(200);
     const body = head(
       greedy,
-      'POST /api/v1/runs/preview',
+      'POST /api/v1/runs/plan',
       `Content-Type: application/json\r\nContent-Length: ${2 * MiB}\r\n`,
     );
     let half: Socket | undefined;

@@ -26,6 +26,7 @@ const ROWS: readonly Row[] = [
   ['start-deadline', 'away', /agent of the host was not linked before the start deadline/, { via: 'agent' }],
   ['start-deadline', 'away', /its agent was not linked, and it has no address for SSH/],
   ['host-without-address', 'away', /over SSH alone .*has no address.*--address ADDRESS/, { via: 'ssh' }],
+  ['host-without-agent', 'ssh-closed', /by agents alone .*has no agent.*agents install/, { via: 'agent' }],
   ['zone-without-worker', 'deserted', /No worker of the host's zone was linked .*drover workers list/],
   ['zone-without-worker', 'deserted', /No worker of the host's zone/, { via: 'agent' }],
   ['zone-without-worker', 'ssh-deserted', /No worker of the host's zone/],
@@ -71,7 +72,7 @@ const PLANNED = ['user-not-permitted', 'account-missing', 'account-ambiguous', '
 /** They are reasons of a state that is another, or of nobody's: an agent that holds as many as it may comes back until the deadline. */
 const NEVER = [
   ...['signature-invalid', 'agent-busy', 'output-limit', 'agent-replaced', 'host-rebooted', 'status-unknown'],
-  ...['link-lost', 'deadline-guard', 'failure-limit', 'cancelled-by-user'],
+  ...['link-lost', 'deadline-guard', 'failure-limit', 'rollout-declined', 'cancelled-by-user'],
 ];
 /** Where they are provoked, and as what: a kernel that refuses processes, a line that is cut at the right byte. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

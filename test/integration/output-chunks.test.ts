@@ -16,6 +16,7 @@ import type { ExecutionChange } from '../../src/store/contract/owner-commit.ts';
 import { plainSpec } from '../support/run-spec.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 let api: TestApi;
 let fence: Fence;
@@ -40,8 +41,10 @@ beforeAll(async () => {
       reason: '',
       createdBy: { kind: 'system', id: 'test', name: 'test' },
       targetExpression: 'all',
-      spec: plainSpec(),
-      targets: agents.map((_, i) => hostSubject(newId<'host'>() as HostId, `h${i}`)),
+      ...oneTask(
+        plainSpec(),
+        agents.map((_, i) => hostSubject(newId<'host'>() as HostId, `h${i}`)),
+      ),
     },
     { actor: { kind: 'system', id: 'test', name: 'test' }, action: 'test', target: 'test', detail: {} },
   );

@@ -1,26 +1,45 @@
-/** One port takes plain HTTP from this machine and TLS from anywhere, and nobody waits for somebody who says nothing. */
+/** One port takes TLS and nothing else, and nobody waits for somebody who says nothing. */
 import { spawn } from 'node:child_process';
-import { connect, Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect, createServer, Socket, type AddressInfo } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { pause, systemClock } from '../../src/base/clock.ts';
 import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { ConnectionGuard } from '../../src/base/connection-guard.ts';
 import { createPort, type Port, type PortDeadlines, type PortOptions } from '../../src/http/port.ts';
 import { CertificateAuthority } from '../../src/pki/ca.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
-import { spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
+import { isBegunAnewAt, isGroupSpokenAt, spokenAt, TLS_TABLE } from '../support/tls-spoken.ts';
 import { until } from '../support/until.ts';
 
 let ca: CertificateAuthority;
+/** Of the request that was heard last. */
+let latest: { readonly socket: Socket } | undefined;
 beforeAll(async () => {
   ca = await CertificateAuthority.load(await CertificateAuthority.create(systemClock.nowMs()));
 });
 
-async function startPort(options: Pick<PortOptions, 'deadlines' | 'connections'> = {}): Promise<Port> {
+const served: string[] = [];
+
+/** What is answered over a connection of its own. */
+function get(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    httpsRequest({ host: '127.0.0.1', port, path, ca: ca.certificate, agent: false }, (response) => {
+      response.setEncoding('utf8').on('data', resolve);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+function connectSecurely(port: number, onSecure?: () => void): TLSSocket {
+  return connectTls({ port, host: '127.0.0.1', ca: ca.certificate }, onSecure);
+}
+
+async function startPort(options: Pick<PortOptions, 'deadlines' | 'connections' | 'handshakes'> = {}): Promise<Port> {
   const key = newKey();
   const signed = await ca.sign(
     { csr: certificateRequest(key), id: 'server', role: 'server', lifetimeMs: 3_600_000, names: ['127.0.0.1'] },
@@ -31,9 +50,11 @@ async function startPort(options: Pick<PortOptions, 'deadlines' | 'connections'>
     port: 0,
     clock: systemClock,
     log: silentLog,
-    tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
+    tls: { key, cert: `${signed!.certificate}\n${ca.certificate}` },
     onRequest: (request, response) => {
-      const answer = (): unknown => response.end(`${'encrypted' in request.socket ? 'TLS' : 'plain'} ${request.url}`);
+      latest = request;
+      served.push(request.url!);
+      const answer = (): unknown => response.end(`served ${request.url}`);
       if (request.method === 'GET') answer();
       else request.on('end', answer).resume();
     },
@@ -51,23 +72,23 @@ describe('the port', () => {
   });
   afterAll(() => port.stop());
 
-  it('answers plain HTTP on loopback', async () => {
-    const response = await fetch(`http://127.0.0.1:${port.address.port}/a`);
-    expect(await response.text()).toBe('plain /a');
+  it('serves nothing without TLS, on loopback neither, and says so', async () => {
+    const before = served.length;
+    const bodies = [{}, { method: 'POST', body: 'x'.repeat(1_000_000) }];
+    for (const what of bodies) {
+      const response = await fetch(`http://127.0.0.1:${port.address.port}/a`, what);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        code: 'bad-input',
+        detail: expect.stringContaining('HTTPS alone') as string,
+      });
+    }
+    expect(served.length).toBe(before);
+    await until('them to be gone', () => port.connections === 0);
   });
 
-  it('answers TLS on the same number', async () => {
-    const text = await new Promise<string>((resolve, reject) => {
-      httpsRequest(
-        { host: '127.0.0.1', port: port.address.port, path: '/b', ca: ca.certificate, agent: false },
-        (response) => {
-          response.setEncoding('utf8').on('data', resolve);
-        },
-      )
-        .on('error', reject)
-        .end();
-    });
-    expect(text).toBe('TLS /b');
+  it('answers over TLS', async () => {
+    expect(await get(port.address.port, '/b')).toBe('served /b');
   });
 
   it.each(TLS_TABLE)('speaks %s with %s: %s', async (version, suites, isSpoken) => {
@@ -81,9 +102,17 @@ describe('the port', () => {
     });
   });
 
+  it('exchanges keys on curves alone, and shakes hands once on a connection', async () => {
+    const { port: number } = port.address;
+    for (const group of ['X25519', 'P-256', 'P-384']) expect(await isGroupSpokenAt(number, group), group).toBe(true);
+    for (const group of ['ffdhe2048', 'ffdhe8192', 'P-521'])
+      expect(await isGroupSpokenAt(number, group), group).toBe(false);
+    expect(await isBegunAnewAt(number)).toBe(false);
+  });
+
   it('answers so many questions of a connection at once, and cuts whoever asks more', async () => {
     const ask = async (count: number): Promise<number> => {
-      const socket = connect(port.address.port, '127.0.0.1');
+      const socket = connectSecurely(port.address.port);
       let text = '';
       socket.setEncoding('latin1').on('data', (part: string) => (text += part));
       socket.on('error', () => undefined);
@@ -91,19 +120,39 @@ describe('the port', () => {
       const last = count === 1 ? '' : 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count - 1);
       socket.write(`${last}GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
       await closed;
-      return text.split('plain /x').length - 1;
+      return text.split('served /x').length - 1;
     };
     expect(await ask(limits.requestsPipelinedMax)).toBe(limits.requestsPipelinedMax);
     expect(await ask(limits.requestsPipelinedMax + 1)).toBeLessThan(limits.requestsPipelinedMax);
   });
 
+  it('takes no body in chunks, and reads no more of one', async () => {
+    const socket = connectSecurely(port.address.port);
+    let text = '';
+    socket.setEncoding('latin1').on('data', (part: string) => (text += part));
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write('POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n');
+    await closed;
+    expect(text).toMatch(/^HTTP\/1\.1 411 [^]*Connection: close\r\n[^]*"code":"bad-input"[^]*Content-Length/i);
+  });
+
   it('takes a first byte that comes alone', async () => {
-    const text = await new Promise<string>((resolve, reject) => {
-      const socket = connect(port.address.port, '127.0.0.1', () => socket.write('G'));
-      socket.once('error', reject).on('data', (bytes: Buffer) => resolve(bytes.toString()));
-      systemClock.after(50, () => socket.write('ET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'));
-    });
-    expect(text).toContain('plain /c');
+    const halving = createServer((near) => {
+      const far = connect(port.address.port, '127.0.0.1');
+      near.once('data', (hello: Buffer) => {
+        far.write(hello.subarray(0, 1));
+        systemClock.after(50, () => {
+          far.write(hello.subarray(1));
+          near.pipe(far);
+        });
+      });
+      far.pipe(near);
+      for (const socket of [near, far]) socket.on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => halving.once('listening', resolve));
+    expect(await get((halving.address() as AddressInfo).port, '/c')).toBe('served /c');
+    halving.close();
   });
 });
 
@@ -123,7 +172,8 @@ function drip(port: number, pieces: readonly (string | Buffer)[], everyMs = 20):
   return new Promise((resolve) => {
     let heard = '';
     let at = 0;
-    const socket = connect(port, '127.0.0.1', () => next());
+    const isRaw = pieces[0] instanceof Buffer;
+    const socket = isRaw ? connect(port, '127.0.0.1', () => next()) : connectSecurely(port, () => next());
     const next = (): void => {
       if (socket.destroyed) return;
       socket.write(pieces[Math.min(at++, pieces.length - 1)]!);
@@ -137,10 +187,13 @@ function drip(port: number, pieces: readonly (string | Buffer)[], everyMs = 20):
 
 describe('a connection that takes its time', () => {
   let port: Port;
+  /** For those who are to get through: a handshake may take long where others work. */
+  let calm: Port;
   beforeAll(async () => {
     port = await startPort({ deadlines: quick });
+    calm = await startPort({ deadlines: { ...quick, handshakeMs: 10_000 } });
   });
-  afterAll(() => port.stop());
+  afterAll(() => Promise.all([port.stop(), calm.stop()]));
 
   it.each<[string, readonly (string | Buffer)[]]>([
     ['half a head', ['GET / HTTP/1.1\r\nX-A: ', 'a']],
@@ -156,15 +209,15 @@ describe('a connection that takes its time', () => {
 
   it('is cut off when it says nothing, at once or after an answer', async () => {
     await new Promise((resolve) => connect(port.address.port, '127.0.0.1').on('close', resolve).resume());
-    const socket = connect(port.address.port, '127.0.0.1', () => socket.write('GET /a HTTP/1.1\r\nHost: x\r\n\r\n'));
+    const socket = connectSecurely(calm.address.port, () => socket.write('GET /a HTTP/1.1\r\nHost: x\r\n\r\n'));
     const heard: string[] = [];
     socket.on('data', (bytes: Buffer) => heard.push(bytes.toString()));
     await new Promise((resolve) => socket.on('close', resolve));
-    expect(heard.join('')).toContain('plain /a');
+    expect(heard.join('')).toContain('served /a');
   });
 
   it('is cut off by the deadline of the whole though it keeps the least rate', async () => {
-    const other = await startPort({ deadlines: { ...quick, requestMs: 400 } });
+    const other = await startPort({ deadlines: { ...quick, handshakeMs: 10_000, requestMs: 400 } });
     await drip(other.address.port, ['POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n', 'a'.repeat(100)]);
     expect(other.troubles['too-slow']).toBe(1);
     await other.stop();
@@ -175,28 +228,40 @@ describe('a connection that takes its time', () => {
       'POST /whole HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1500\r\n\r\n',
       'a'.repeat(50),
     ];
-    expect(await drip(port.address.port, pieces)).toContain('plain /whole');
+    expect(await drip(calm.address.port, pieces)).toContain('served /whole');
   });
+});
 
-  it('is cut off over TLS at half a head and at a dripping body', async () => {
-    for (const beginning of [
-      'GET / HTTP/1.1\r\nX-A: ',
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n',
-    ]) {
-      const before = port.troubles['too-slow'];
-      await new Promise((resolve) => {
-        const socket = connectTls({ port: port.address.port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
-          socket.write(beginning);
-          const next = (): void => {
-            if (!socket.destroyed) socket.write('a');
-            if (!socket.destroyed) systemClock.after(20, next);
-          };
-          next();
-        });
-        socket.on('error', () => undefined).on('close', resolve);
-      });
-      expect(port.troubles['too-slow']).toBe(before + 1);
-    }
+describe('handshakes of an address', () => {
+  const shakes = (port: Port): Promise<TLSSocket> =>
+    new Promise((resolve, reject) => {
+      const socket = connectTls({ port: port.address.port, host: '127.0.0.1', rejectUnauthorized: false });
+      socket.on('error', reject).once('secureConnect', () => resolve(socket));
+    });
+
+  it('wait for one another, and for those that lead nowhere as long as the rate says', async () => {
+    const port = await startPort({ handshakes: { atOnceMax: 1, burst: 2, perSecond: 0.001, addressesMax: 10 } });
+    // Whole as a record, and no handshake: its other end waits for more.
+    const stalled = connect(port.address.port, '127.0.0.1', () => stalled.write(Buffer.from([0x16, 3, 1, 2, 0, 1])));
+    await new Promise((resolve) => stalled.once('connect', resolve));
+    // What is answered later was said later: the stalled one has been heard.
+    await fetch(`http://127.0.0.1:${port.address.port}/a`, { headers: { connection: 'close' } });
+    await until('the stalled one to be alone', () => port.connections === 1);
+    const first = shakes(port);
+    await until('the next to wait', () => port.connections === 2);
+    expect(await Promise.race([first, pause(systemClock, 100)])).toBe(true);
+    stalled.destroy();
+    const waited = await first;
+    const next = shakes(port);
+    await until('one more to wait', () => port.connections === 2);
+    expect(await Promise.race([next, pause(systemClock, 100)])).toBe(true);
+    // It turns out to be somebody's.
+    waited.write('GET /a HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => waited.once('data', resolve));
+    port.proved(latest!.socket);
+    waited.destroy();
+    (await next).destroy();
+    await port.stop();
   });
 });
 
@@ -205,11 +270,11 @@ describe('room', () => {
     const port = await startPort({ connections: { connectionsMax: 3, perAddressMax: 1, keptForKnown: 1 } });
     const open = [1, 2, 3].map(() => connect(port.address.port, '127.0.0.1'));
     await until('three to be there', () => port.connections === 3);
-    await expect(fetch(`http://127.0.0.1:${port.address.port}/a`)).rejects.toThrow();
+    await expect(get(port.address.port, '/a')).rejects.toThrow();
     expect(port.troubles['no-room']).toBe(1);
     open[0]!.destroy();
     await until('one to have left', () => port.connections === 2);
-    expect(await (await fetch(`http://127.0.0.1:${port.address.port}/a`)).text()).toBe('plain /a');
+    expect(await get(port.address.port, '/a')).toBe('served /a');
     for (const socket of open) socket.destroy();
     await port.stop();
   });
@@ -241,10 +306,14 @@ function withAddress(remoteAddress: string): Socket {
 
 describe('a process that has few descriptors', () => {
   const answer = (number: number): Promise<string> =>
-    fetch(`http://127.0.0.1:${number}/a`, { headers: { connection: 'close' } }).then(
-      (response) => response.text(),
-      () => 'refused',
-    );
+    new Promise((resolve) => {
+      httpsRequest(
+        { host: '127.0.0.1', port: number, path: '/a', rejectUnauthorized: false, agent: false },
+        (response) => response.setEncoding('utf8').on('data', resolve),
+      )
+        .on('error', () => resolve('refused'))
+        .end();
+    });
 
   it('takes no more connections than it can hold, says so when others use them up, and goes on when there are some', async () => {
     const holder = spawn(

@@ -16,6 +16,7 @@ import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { exited, ledgerConformance, newAttempt, reportOf } from '../conformance/ledger.ts';
 import { HOST, specOf, type SpecMore } from '../support/execution-spec.ts';
 import { inputConformance } from '../conformance/inputs.ts';
+import { outputValuesConformance } from '../conformance/output-values.ts';
 import { nobody } from '../support/listeners.ts';
 import { requiring } from '../support/needs.ts';
 import { until } from '../support/until.ts';
@@ -54,6 +55,7 @@ for (const useCgroups of [true, false]) {
 }
 
 describe('processes of an agent', () => inputConformance(processRig(true)));
+describe('scripts of an agent', () => outputValuesConformance(processRig(true)));
 
 describe('processes', () => {
   it('whose files somebody deletes in mid-run end exactly, or at their deadline, and it is told', async () => {

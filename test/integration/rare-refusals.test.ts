@@ -19,7 +19,9 @@ import { limits } from '../../src/base/limits.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { DownloadPlaces } from '../../src/http/download-places.ts';
 import { HeldFor } from '../../src/http/held-for.ts';
+import { PeerAgents } from '../../src/http/peer-agents.ts';
 import { addPackageRoute } from '../../src/http/routes/agents/package-route.ts';
+import { PeerProofs } from '../../src/pki/peer-proof.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { until } from '../support/until.ts';
@@ -152,6 +154,12 @@ it('a package is for who reads it: who takes nothing is cut off, and the place i
   };
   addPackageRoute(app, {
     held: new HeldFor(),
+    agents: new PeerAgents({
+      proofs: new PeerProofs(api.ca.certificate),
+      clock: systemClock,
+      isRevoked: () => false,
+      onLetIn: () => undefined,
+    }),
     packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
     places: new DownloadPlaces(clock, {
       perServerMax: 1,
@@ -207,6 +215,12 @@ it('packages are fetched by as many hosts at once as a server bears; the next co
   app.setErrorHandler((error, _request, reply) => reply.status(429).send({ code: errorCodeOf(error) }));
   addPackageRoute(app, {
     held: new HeldFor(),
+    agents: new PeerAgents({
+      proofs: new PeerProofs(api.ca.certificate),
+      clock: systemClock,
+      isRevoked: () => false,
+      onLetIn: () => undefined,
+    }),
     packages: { file: () => ({ path, entry: { fileSize: size, fileSha256: 'x' } }) } as unknown as AgentPackages,
     places: new DownloadPlaces(systemClock),
     onRequest: () => undefined,

@@ -11,6 +11,7 @@ import { WebSocket } from 'ws';
 import { newId, type HostId, type RunId, type WorkerId } from '../../src/base/ids.ts';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import { certificateRequest, newAgentKey, signWith } from '../../src/pki/identity.ts';
+import { endProved } from '../../src/pki/peer-proof.ts';
 import type { ServerToWorkerFrame } from '../../src/protocol/link/worker-v1.ts';
 import type { ExecutionRecord } from '../../src/store/contract/execution.ts';
 import type { WorkerRecord } from '../../src/store/contract/worker.ts';
@@ -194,10 +195,9 @@ describe('a worker that is revoked', () => {
   const refusalAt = ({ identity }: WanderingAgent): Promise<string | undefined> =>
     new Promise((resolve) => {
       const socket = new WebSocket(`wss://127.0.0.1:${cluster.workerPorts[0]}/link/v1/agent`, {
-        key: identity.privateKey,
-        cert: identity.certificate,
         ca: identity.ca,
         checkServerIdentity: (() => undefined) as never,
+        finishRequest: (request) => endProved(request, identity),
       });
       socket.on('error', () => resolve(undefined));
       socket.on('open', () => (socket.terminate(), resolve(undefined)));

@@ -14,6 +14,7 @@ import type { Store } from '../../src/store/contract/store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { plainSpec } from '../support/run-spec.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 /** More than anything between owner and watcher takes at once. */
 const HOSTS = 20_500;
@@ -42,15 +43,14 @@ async function newRun(): Promise<RunId> {
       reason: '',
       createdBy: actor,
       targetExpression: 'all',
-      spec: plainSpec(),
-      targets: [hostSubject(newId<'host'>() as HostId, 'h')],
+      ...oneTask(plainSpec(), [hostSubject(newId<'host'>() as HostId, 'h')]),
     },
     { actor, action: 'test', target: 'test', detail: {} },
   );
   return id;
 }
 
-type Heard = DurableEvent | { kind: 'output'; output: LiveOutput; hostName: string } | { kind: 'end' };
+type Heard = DurableEvent | { kind: 'output'; output: LiveOutput; hostName?: string } | { kind: 'end' };
 
 async function told(hub: RunEventHub, id: RunId, output: boolean, onEvent: (event: Heard) => void): Promise<void> {
   const { signal } = new AbortController();
@@ -91,6 +91,49 @@ describe('a watcher', () => {
     });
     expect([ordinals.size, entries.size]).toEqual([HOSTS, ENTRIES + 1]);
     expect([...kinds]).toEqual(['timeline', 'execution', 'run', 'end']);
+  });
+
+  it('hears also what executions say that come while it watches: of later steps, and further attempts', async () => {
+    const id = await newRun();
+    const watched: string[] = [];
+    const stopped: number[] = [];
+    const flows: ((output: LiveOutput) => void)[] = [];
+    let progress = (): void => undefined;
+    const hub = new RunEventHub({
+      store,
+      clock: systemClock,
+      onProgress: (_, callback) => {
+        progress = callback;
+        return () => undefined;
+      },
+      watchOutput: (attempts, onOutput) => {
+        watched.push(attempts.map(({ attempt }) => attempt.slice(id.length + 1)).join(' '));
+        const at = flows.push(onOutput) - 1;
+        return () => void stopped.push(at);
+      },
+    });
+    const outputs: string[] = [];
+    await told(hub, id, true, (event) => {
+      if (event.kind === 'execution' && event.execution.task === 0 && watched.length === 1)
+        void database
+          .query(
+            `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, seq)
+             VALUES ($1, 1, 0, gen_random_uuid(), 'later', 'waiting', 2)`,
+            [id],
+          )
+          .then(() => database.query('UPDATE run SET seq = 2 WHERE id = $1', [id]))
+          .then(() => progress());
+      if (event.kind === 'execution' && event.execution.task === 1 && event.execution.state === 'waiting') {
+        const attempt = attemptId({ runId: id, task: 1, ordinal: 0, attempt: 1 });
+        flows[1]!({ attempt, stream: 1, offset: 0, bytes: Buffer.from('hello'), skipped: 0 });
+      }
+      if (event.kind !== 'output') return;
+      outputs.push(`${event.hostName}: ${Buffer.from(event.output.bytes).toString()}`);
+      void database
+        .query("UPDATE run SET state = 'cancelled', finished_at_ms = 1, seq = 3 WHERE id = $1", [id])
+        .then(() => progress());
+    });
+    expect([watched, outputs, stopped]).toEqual([['0.0.1', '1.0.1'], ['later: hello'], [0, 1]]);
   });
 
   it('that does not keep up is told how much of each stream it has missed, also where nothing comes after', async () => {

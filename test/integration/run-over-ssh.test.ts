@@ -126,11 +126,11 @@ requiring('sshd', 'root').describe('a run over SSH', () => {
     });
     const {
       executions: [byAgent],
-    } = await run('-t', 'box-1', '--via', 'agent', '--start-deadline', '1s', '--', 'true');
+    } = await run('-t', 'box-1', '--via', 'agent', '--', 'true');
     expect(byAgent).toMatchObject({
       state: 'not_started',
-      reason: 'start-deadline',
-      detail: expect.stringContaining('agent'),
+      reason: 'host-without-agent',
+      detail: expect.stringContaining('drover agents install'),
     });
   });
 

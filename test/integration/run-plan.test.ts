@@ -11,6 +11,7 @@ import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 import type { RunRecord } from '../../src/store/contract/run.ts';
 import type { Store } from '../../src/store/contract/store.ts';
 import { NO_FLEET } from '../support/api.ts';
@@ -106,8 +107,10 @@ describe('a run that is written with its first step', () => {
         reason: '',
         createdBy: actor,
         targetExpression: 'all',
-        spec,
-        targets: hostIds.map((hostId, i) => hostSubject(hostId, `h${i}`)),
+        ...oneTask(
+          spec,
+          hostIds.map((hostId, i) => hostSubject(hostId, `h${i}`)),
+        ),
       },
       audit,
       () => told.push(`written, ${sent.length} sent`),

@@ -1,6 +1,9 @@
 /** What `drover run` says before anything runs: as whom, and where it would not start. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../src/base/exit-codes.ts';
+import { newId } from '../../src/base/ids.ts';
+import { certificateRequest, newAgentKey } from '../../src/pki/identity.ts';
+import { parseJoinToken } from '../../src/pki/join-token.ts';
 import { testApi, type TestApi } from '../support/api.ts';
 import { runCli, type CliResult } from '../support/up.ts';
 
@@ -50,7 +53,6 @@ describe('a dry run', () => {
     expect((await dryRun('-t', 'db-1', '-t', 'web-*')).stdout).toContain(
       '\n  db-1       as root, over SSH with ops\n  web-[1,2]  as deploy, over SSH with deploy\n',
     );
-    expect((await dryRun('-t', 'web-1', '--via', 'agent')).stdout).toContain('\n  web-1  no way there now');
     await cli('hosts', 'edit', 'db-1', '--account', '');
   });
 
@@ -73,11 +75,35 @@ describe('a dry run', () => {
     });
   });
 
-  it('names none where every host has its account, or goes by its agent alone', async () => {
-    for (const words of [['web-*'], ['db-*', '--via', 'agent']]) {
-      const { code, stdout } = await dryRun('-t', ...words);
-      expect([code, stdout]).toEqual([EXIT.succeeded, expect.not.stringContaining('would not start')]);
+  it('names none where every host has its account', async () => {
+    const { code, stdout } = await dryRun('-t', 'web-*');
+    expect([code, stdout]).toEqual([EXIT.succeeded, expect.not.stringContaining('would not start')]);
+  });
+
+  it('by agents alone names the hosts that have none, and not one whose agent is away', async () => {
+    const byAgent = (): Promise<CliResult> => dryRun('-t', 'db-*', '--via', 'agent');
+    expect(await byAgent()).toMatchObject({
+      code: EXIT.failed,
+      stdout: expect.stringMatching(
+        /not start on 2 of them:\n {2}db-1: db-1 has no agent\. .*agents install -t db-1.*\(host-without-agent\)\n {2}db-2: /,
+      ) as string,
+    });
+    for (const name of ['db-1', 'db-2']) {
+      const { secret } = parseJoinToken((await cli('hosts', 'join-token', name)).stdout.trim());
+      const facts = { name, os: 'linux' };
+      const body = { secret, csr: certificateRequest(newAgentKey()), name, machineId: newId(), labels: {}, facts };
+      const headers = { 'content-type': 'application/json' };
+      const joined = await fetch(`${env.DROVER_URL}/api/v1/agents/join`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      expect(joined.ok).toBe(true);
     }
+    expect(await byAgent()).toMatchObject({
+      code: EXIT.succeeded,
+      stdout: expect.stringContaining('\n  db-[1,2]  no way there now') as string,
+    });
   });
 });
 

@@ -7,6 +7,7 @@ import { newId, newRunId, type HostId, type RunId, type ServerId } from '../../s
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { agentExecutor } from '../../src/domain/run/executor.ts';
 import { emptyCounts } from '../../src/domain/crew/execution-machine.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
 import { plainSpec } from '../support/run-spec.ts';
 import { testApi, type TestApi } from '../support/api.ts';
@@ -32,8 +33,10 @@ function newRun(hosts: number, id = newRunId(systemClock.nowMs())): NewRun {
     reason: '',
     createdBy: actor,
     targetExpression: 'all',
-    spec: plainSpec(),
-    targets: Array.from({ length: hosts }, (_, n) => hostSubject(newId<'host'>() as HostId, `h${n}`)),
+    ...oneTask(
+      plainSpec(),
+      Array.from({ length: hosts }, (_, n) => hostSubject(newId<'host'>() as HostId, `h${n}`)),
+    ),
   };
 }
 
@@ -52,9 +55,9 @@ describe('runs that are created at once', () => {
       runs.map((run) => api.store.runCreate(run, { ...audit, action: 'burst', target: run.id })),
     );
     for (const [i, run] of runs.entries()) {
-      expect(records[i]).toMatchObject({ id: run.id, state: 'waiting', counts: { waiting: run.targets.length } });
+      expect(records[i]).toMatchObject({ id: run.id, state: 'waiting', counts: { waiting: run.subjects[0]!.length } });
       const { items } = await api.store.executionList(run.id, {}, { limit: 10 });
-      expect(items.map(({ subject }) => subject)).toEqual(run.targets);
+      expect(items.map(({ subject }) => subject)).toEqual(run.subjects[0]);
     }
     const claims = await api.database.query("SELECT key, body FROM idempotency WHERE principal = 'p' ORDER BY key");
     expect(claims).toEqual(
@@ -233,7 +236,9 @@ describe('keys of requests that come at once', () => {
       claim('m'),
       claim('first'),
     ]);
-    expect(kinds).toEqual(['claimed', 'claimed', 'claimed', 'claimed', 'busy', 'reused', 'claimed', 'busy']);
+    // That which goes alone may be overtaken by those that go together.
+    expect([kinds[0], kinds.at(-1)].toSorted()).toEqual(['busy', 'claimed']);
+    expect(kinds.slice(1, -1)).toEqual(['claimed', 'claimed', 'claimed', 'busy', 'reused', 'claimed']);
     await Promise.all(
       ['first', 'second', 'z', 'a'].map((key, n) => api.store.idempotencyStore(key, 'caller', 201, `answer ${n}`)),
     );

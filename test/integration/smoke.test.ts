@@ -170,7 +170,7 @@ describe('the whole of it, as a user starts it', () => {
     expect((await cli('run', '-t', 'zone=none', '--', 'true')).stderr).toContain('no-target-matched');
     expect((await cli('run', '-t', 'all', '--timeout', '5', '--', 'true')).stderr).toContain('bad-duration');
     expect((await runCli(['runs', 'list'], { DROVER_URL: up.url, DROVER_TOKEN: 'drt_wrong' })).code).toBe(3);
-    expect((await runCli(['runs', 'list'], { DROVER_URL: 'http://127.0.0.1:1', DROVER_TOKEN: 'x' })).code).toBe(4);
+    expect((await runCli(['runs', 'list'], { DROVER_URL: 'https://127.0.0.1:1', DROVER_TOKEN: 'x' })).code).toBe(4);
     expect((await runCli(['runs', 'list'])).code).toBe(2);
   });
 

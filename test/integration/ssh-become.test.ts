@@ -1,6 +1,16 @@
 /** Becoming another user on a host for real: sudo and su of this machine behind its sshd, users and rules made for it. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -125,6 +135,27 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
     });
   }
 
+  it('loads nothing that the run names before its user is become, whatever the way', async () => {
+    const uid = Number(execFileSync('id', ['-u', who.target], { encoding: 'utf8' }));
+    for (const [way, access, user] of [
+      ['root', accessOf(world.hop(sshd)), who.target],
+      ['sudo', accessAs(who.free, { kind: 'sudo', user: who.target }), undefined],
+      ['su', accessAs(who.free, { kind: 'su', user: who.target, password: PASSWORD }), undefined],
+    ] as const)
+      for (const environment of ['clean', 'login', 'agent'] as const) {
+        const open = join('/tmp', `.${scratch.split('/').at(-1)}-${way}-${environment}`);
+        mkdirSync(open);
+        chmodSync(open, 0o1777);
+        // The loader writes a file for each process that it begins, as that process.
+        const env = { LD_DEBUG: 'libs', LD_DEBUG_OUTPUT: join(open, 'loaded'), PATH: '/usr/bin:/bin' };
+        const report = await run(access, 'id -u', { environment, env, ...given({ user }) });
+        expect([way, environment, text(report)]).toEqual([way, environment, `${uid}\n`]);
+        const owners = new Set(readdirSync(open).map((name) => statSync(join(open, name)).uid));
+        rmSync(open, { recursive: true, force: true });
+        expect([way, environment, [...owners]]).toEqual([way, environment, [uid]]);
+      }
+  });
+
   it('by sudo with a wrong password, or none where one is wanted', async () => {
     expect(await refusal(accessAs(who.asked, { kind: 'sudo', user: 'root', password: 'wrong' }))).toMatchObject({
       reason: 'become-password-wrong',
@@ -246,8 +277,11 @@ requiring('sshd', 'root', 'sudo').describe('becoming another user', () => {
         HOST,
       );
       await until('it runs', () => ledger.stateOf(attempt) === 'running');
-      const seen = commandLines();
-      expect(seen).toContain(attempt);
+      // A host tells that the script runs right before its shell becomes the script, whose file has the attempt's name.
+      const seen = await until('its command line names the attempt', () => {
+        const lines = commandLines();
+        return lines.includes(attempt) && lines;
+      });
       expect(seen).not.toContain(SECRET);
       expect(seen).not.toContain(PASSWORD);
       writeFileSync(gate, '');

@@ -132,7 +132,7 @@ describe('an order over SSH that a host takes up after its time', () => {
           hostId: 'h',
           become: { kind: 'direct' } as const,
         };
-        const follower = { started() {}, output() {}, ended: (end: RemoteEnd) => void (ended = end) };
+        const follower = { started() {}, output() {}, values() {}, ended: (end: RemoteEnd) => void (ended = end) };
         const remote = await startRemote(shell, order, follower, { clock, orderValidMs, liveAfterMs: 60_000 });
         const end = await until('the end', () => ended);
         await remote.forget();

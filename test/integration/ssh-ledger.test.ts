@@ -13,6 +13,7 @@ import { createSshLedger } from '../../src/engines/ssh/ssh-ledger.ts';
 import { ledgerConformance, newAttempt } from '../conformance/ledger.ts';
 import { HOST, specOf } from '../support/execution-spec.ts';
 import { inputConformance } from '../conformance/inputs.ts';
+import { outputValuesConformance } from '../conformance/output-values.ts';
 import { environmentConformance } from '../conformance/environment.ts';
 import { nobody } from '../support/listeners.ts';
 import { accessOf, SshWorld } from '../support/sshd.ts';
@@ -70,6 +71,7 @@ async function sshRig(
 requiring('sshd').describe('scripts over SSH', () => {
   ledgerConformance((listener) => sshRig(() => [], listener), limits.sshSpoolBytesMax);
   inputConformance(() => sshRig(() => []));
+  outputValuesConformance(() => sshRig(() => []));
   // What a session has of its own: here from sshd, elsewhere from pam_env or the shell's start-up files.
   environmentConformance(() =>
     sshRig((world) => [`SetEnv HOME=${world.folder} AGENT_OWN=yes DROVER_JOIN=no NODE_CHANNEL_FD=3`]),

@@ -13,6 +13,7 @@ import { storeConformance } from '../conformance/store.ts';
 import { actor, audit, done, spec, type StoreWorld } from '../conformance/store-world.ts';
 import { testAuditKey } from '../support/audit-key.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 let database: TestDatabase;
 let store: Store;
@@ -72,6 +73,15 @@ async function postgresWorld(): Promise<StoreWorld> {
     },
     workKept: async () => Number((await own.query('SELECT count(*) AS n FROM work'))[0]!.n),
     outputsKept: async (runId) => (await own.query('SELECT 1 FROM output_blob WHERE run_id = $1', [runId])).length,
+    async hear(isHeard = true) {
+      await own.query('DELETE FROM channel');
+      if (isHeard)
+        await own.query(
+          `INSERT INTO channel
+             (id, name, kind, lang, per_minute, group_ms, shown, key_id, data_key, sealed, created_at_ms, changed_at_ms, created_by)
+           VALUES (gen_random_uuid(), 'c', 'webhook', 'en', 1, 0, '{}', '', '', '', 0, 0, '{}')`,
+        );
+    },
     isLinked: async (hostId) => (await tables.hostFetch(hostId))!.linked,
     async end() {
       await tables.close();
@@ -86,7 +96,10 @@ describe('small output', () => {
     const [partition, serverId] = [partitionOf(id), newId<'server'>()];
     const targets = ['h0', 'h1'].map((hostName) => hostSubject(newId<'host'>(), hostName));
     const [name, reason, targetExpression] = ['n', '', 'all'];
-    await store.runCreate({ id, partition, name, reason, createdBy: actor, targetExpression, spec, targets }, audit);
+    await store.runCreate(
+      { id, partition, name, reason, createdBy: actor, targetExpression, ...oneTask(spec, targets) },
+      audit,
+    );
     await store.serverRegister({ id: serverId, url: 'https://127.0.0.1:1', version: 'test', leaseMs: 60_000 });
     await database.query('UPDATE partition SET owner = $1, term = 1 WHERE id = $2', [serverId, partition]);
     const stdout = { size: 5, head: 5, tail: 0, digest: Buffer.alloc(32, 7), inline: Buffer.from('hello') };
@@ -270,8 +283,7 @@ describe('the schema', () => {
                 reason: '',
                 createdBy: actor,
                 targetExpression: 'all',
-                spec,
-                targets: [],
+                ...oneTask(spec, []),
               },
               audit,
             )
@@ -297,8 +309,7 @@ describe('the schema', () => {
         reason: '',
         createdBy: actor,
         targetExpression: 'all',
-        spec,
-        targets: [],
+        ...oneTask(spec, []),
       },
       audit,
     );
@@ -320,8 +331,7 @@ describe('the schema', () => {
         reason: '',
         createdBy: actor,
         targetExpression: 'all',
-        spec,
-        targets: [hostSubject(newId<'host'>(), 'h')],
+        ...oneTask(spec, [hostSubject(newId<'host'>(), 'h')]),
       },
       audit,
     );

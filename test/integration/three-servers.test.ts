@@ -12,8 +12,11 @@ import { newId, type TokenId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createServer, type Server } from '../../src/bin/server.ts';
+import { fingerprint } from '../../src/pki/ca.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
+import { parseAllowList } from '../../src/outbound/allow-list.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
+import { believe } from '../support/authorities.ts';
 import { ManagedProcess } from '../support/cluster.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -42,8 +45,10 @@ beforeAll(async () => {
         clock: systemClock,
         certificateMs: 86_400_000,
         packages: new AgentPackages(join(folder, 'packages'), undefined, silentLog),
+        outboundAllowed: parseAllowList(''),
       }),
     );
+  for (const server of servers) believe(server.url, server.ca, join(folder, 'ca.pem'));
   await servers[0]!.store.apiTokenCreate(
     { id: newId<'token'>() as TokenId, hash: hashSecret(token), name: 't', role: 'admin', lifetimeMs: 600_000 },
     audit,
@@ -80,7 +85,7 @@ async function begin(role: 'worker' | 'agent', program: string, args: readonly s
     name: role,
     program,
     args: ['--data', join(folder, role), ...args],
-    env: { DROVER_JOIN: formatJoinToken({ url: servers[0]!.url, fingerprint: 'loopback', secret }) },
+    env: { DROVER_JOIN: formatJoinToken({ url: servers[0]!.url, fingerprint: fingerprint(servers[0]!.ca), secret }) },
     logFolder: folder,
   });
   processes.push(started);

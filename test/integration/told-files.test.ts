@@ -16,6 +16,7 @@ mkdirSync(dir);
 writeFileSync(file, 'x\n');
 
 const ACCOUNT = ['accounts', 'create', 'a', '--scope', 'all', '--user', 'u'];
+const WEBHOOK = ['channels', 'add', 'a', '--kind', 'webhook', '--url', 'https://a.example/'];
 const KEY = ['--password', `@${file}`];
 /** By option: words with a path in it that cannot be read. Options of several commands are tried with one of them. */
 const READERS: Readonly<Record<string, (path: string) => readonly string[]>> = {
@@ -29,8 +30,13 @@ const READERS: Readonly<Record<string, (path: string) => readonly string[]>> = {
   '--password': (path) => [...ACCOUNT, '--password', `@${path}`],
   '--keyboard-interactive': (path) => [...ACCOUNT, '--keyboard-interactive', `@${path}`],
   '--become-password': (path) => [...ACCOUNT, ...KEY, '--become', 'su', '--become-password', `@${path}`],
+  '--url': (path) => ['channels', 'add', 'a', '--kind', 'slack', '--url', `@${path}`],
+  '--authorities': (path) => [...WEBHOOK, '--secret', `@${file}`, '--authorities', path],
   '--ca': (path) => ['login', 'https://127.0.0.1:1', '--ca', path],
   '--master-key': (path) => ['restore', file, '--master-key', path],
+  '--file': (path) => ['job', 'apply', '--file', path],
+  'job apply': (path) => ['job', 'apply', path],
+  'job validate': (path) => ['job', 'validate', path],
   'hosts import': (path) => ['hosts', 'import', path, '--format', 'csv'],
   'hosts keys import': (path) => ['hosts', 'keys', 'import', path],
   'backup verify': (path) => ['backup', 'verify', path],

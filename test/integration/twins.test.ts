@@ -315,13 +315,12 @@ async function installSecret(hostName: string): Promise<string> {
   await api.store.joinTokenCreate(
     {
       id: newId<'token'>(),
-      hash: hashSecret(secret),
       role: 'agent',
       labels: {},
       zone: 'default',
       uses: 1,
       lifetimeMs: 60_000,
-      hostNames: [hostName],
+      hosts: [{ id: (await host(hostName)).id as HostId, hash: hashSecret(secret) }],
     },
     { actor: { kind: 'system', id: 't', name: 't' }, action: 'x', target: 'x', detail: {} },
   );

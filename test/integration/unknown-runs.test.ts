@@ -159,7 +159,7 @@ it("stay with their agents while the partition may be somebody else's", async ()
 function endedRun(id: RunId): RunSeed {
   return {
     run: { id, name: 'ended', state: 'succeeded', round: 1, seq: 3, counts: { ...emptyCounts(), succeeded: 1 } },
-    spec: newRunSpec(new Simulation(1), true),
+    tasks: [{ task: 0, spec: newRunSpec(new Simulation(1), true), state: 'succeeded', subjects: [] }],
     executions: [
       {
         task: 0,

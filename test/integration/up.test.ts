@@ -143,7 +143,7 @@ describe('access', () => {
     const up = await begin(folder, 1, { listen: '0.0.0.0:0' });
     expect(up.url).toMatch(/^https:\/\//);
     const { url } = JSON.parse(readFileSync(join(folder, 'access.json'), 'utf8')) as { url: string };
-    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    expect(url).toMatch(/^https:\/\/127\.0\.0\.1:/);
     expect((await runCli(['run', '-t', 'all', '--', 'true'], { DROVER_URL: url, DROVER_TOKEN: up.token })).code).toBe(
       0,
     );

@@ -6,6 +6,7 @@ import { newId, newRunId, runIdFloor, type RunId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { partitionOf } from '../../src/domain/run/partition.ts';
 import { hostSubject } from '../../src/domain/run/subject.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
 import type { Store } from '../../src/store/contract/store.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
@@ -30,12 +31,12 @@ afterAll(async () => {
 
 function create(
   id: RunId,
-  { claim, targets = [] }: { claim?: { principal: string; key: string }; targets?: NewRun['targets'] } = {},
+  { claim, targets = [] }: { claim?: { principal: string; key: string }; targets?: NewRun['subjects'][number] } = {},
 ): Promise<unknown> {
   const [name, reason, targetExpression] = ['old', '', 'all'];
   const partition = partitionOf(id);
   return store.runCreate(
-    { id, partition, name, reason, createdBy: actor, targetExpression, spec, targets, ...given({ claim }) },
+    { id, partition, name, reason, createdBy: actor, targetExpression, ...oneTask(spec, targets), ...given({ claim }) },
     audit,
   );
 }
@@ -85,9 +86,9 @@ describe('work of a day that is beyond retention', () => {
     await held.release();
     await Promise.all([written, going]);
     expect(await store.runFetch(before)).toBeUndefined();
-    expect((await store.runFetch(id))?.spec).toEqual(spec);
+    expect((await store.runFetch(id))?.tasks?.[0]!.spec).toEqual(spec);
     await store.maintain(KEEP);
-    expect((await store.runFetch(id))?.spec).toEqual(spec);
+    expect((await store.runFetch(id))?.tasks?.[0]!.spec).toEqual(spec);
     expect(await works()).toBe(1);
     await over(id);
     await store.maintain(KEEP);

@@ -8,6 +8,10 @@ import {
 } from '../../src/domain/crew/execution-machine.ts';
 import { exitCodeOf } from '../../src/domain/crew/outcome.ts';
 import { canRunMove, isTerminalRun, type RunState } from '../../src/domain/flow/run-machine.ts';
+import { batchEnds } from '../../src/domain/rollout/batches.ts';
+import { isStaged } from '../../src/domain/rollout/rollout.ts';
+import { tasksOf, type PlannedTask } from '../../src/domain/run/plan.ts';
+import { stepOutputs } from '../../src/domain/run/step-outputs.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
 import type { Fence } from '../../src/store/contract/lease.ts';
 import {
@@ -18,8 +22,11 @@ import {
   type StoreWatcher,
 } from '../support/memory-store/rows.ts';
 import { outputRead } from '../support/memory-store/output.ts';
+import { countsOf } from '../support/memory-store/run.ts';
+import { ConditionChecks, isPassed } from './condition-checks.ts';
 import type { Script } from './machine.ts';
 import type { Simulation } from './simulation.ts';
+import { subjectName } from '../../src/domain/run/subject.ts';
 
 /** Of an attempt in such a state it is said that it never ran. */
 const NEVER_RAN: readonly ExecutionState[] = ['skipped', 'not_started'];
@@ -32,22 +39,53 @@ export class Checks implements StoreWatcher {
   /** Effects, by attempt. */
   readonly effects = new Map<string, number>();
   readonly #terms = new Map<number, number>();
+  readonly #conditions: ConditionChecks;
 
   constructor(sim: Simulation, tables: MemoryTables) {
     this.#sim = sim;
     this.#tables = tables;
+    this.#conditions = new ConditionChecks(sim);
     tables.watcher = this;
   }
 
   // — with every write —
 
-  moved({ run }: RunRow, execution: ExecutionRow, from: ExecutionState, to: ExecutionState): void {
+  moved(row: RunRow, execution: ExecutionRow, from: ExecutionState, to: ExecutionState): void {
+    const { run } = row;
     const what = `${run.id}.${attemptKey(execution)}: ${from} → ${to}`;
     this.#sim.note(`moved ${what}`);
     if (from !== to && !canExecutionMove(from, to)) this.#sim.violate(`no execution moves so: ${what}`);
     if (isTerminalExecution(from) && !(from === 'lost' && execution.settledLate))
       this.#sim.violate(`what was final has moved: ${what}`);
     if (isTerminalExecution(to)) this.#mustBeTrue(execution);
+    if (to === 'dispatched') this.#mustHaveTurn(row, execution);
+    if (to === 'dispatched' && isForcedToEnd(row)) this.#sim.violate(`nothing goes out after a forced cancel: ${what}`);
+  }
+
+  /** Nothing of a task goes out before what it needs is over, and well. */
+  #mustHaveTurn(row: RunRow, { task }: ExecutionRow): void {
+    const { run, tasks } = row;
+    const stage = run.plan?.find((one) => one.tasks.some((own) => own.task === task));
+    if (!run.plan || !stage) return;
+    const isWell = (one: PlannedTask): boolean => {
+      const { state } = tasks[one.task]!;
+      return (
+        state === 'succeeded' || isPassed(row, one.task) || (one.goesOn && ['failed', 'timed_out'].includes(state))
+      );
+    };
+    const { needs } = stage.tasks.find((own) => own.task === task)!;
+    const before = [
+      ...stage.tasks.filter((own) => needs.includes(own.task)),
+      ...(stage.join === 'all-succeeded' ? stage.needs.flatMap((need) => run.plan![need]!.tasks) : []),
+    ];
+    const unmet = before.find((one) => !isWell(one));
+    if (unmet || tasks[task]!.state === 'created')
+      this.#sim.violate(`${run.id} step ${task} goes out before its turn: step ${unmet?.task} is not done`);
+    if (
+      stage.isFinally &&
+      run.plan.some((other) => !other.isFinally && other.tasks.some((own) => !isTerminalRun(tasks[own.task]!.state)))
+    )
+      this.#sim.violate(`${run.id} step ${task} is there finally and does not come last`);
   }
 
   runMoved({ run }: RunRow, from: RunState, to: RunState): void {
@@ -62,7 +100,18 @@ export class Checks implements StoreWatcher {
     this.#terms.set(partition, term);
   }
 
-  written({ run, executions }: RunRow): void {
+  written(row: RunRow): void {
+    const { run, executions, tasks } = row;
+    this.#conditions.written(row);
+    for (const [task, { state, counts }] of run.plan ? tasks.entries() : []) {
+      const has = countsOf(row, task);
+      if (EXECUTION_STATES.some((one) => has[one] !== counts[one]))
+        this.#sim.violate(`${run.id} step ${task} counts ${JSON.stringify(counts)}, and has ${JSON.stringify(has)}`);
+      if (isTerminalRun(run.state) && !isTerminalRun(state))
+        this.#sim.violate(`run ${run.id} is ${run.state}, and its step ${task} ${state}`);
+      this.#mustHaveOutputs(row, task);
+      this.#mustBeInBatches(row, task);
+    }
     for (const state of EXECUTION_STATES) {
       const count = executions.filter((execution) => execution.state === state).length;
       if (count !== run.counts[state])
@@ -70,6 +119,44 @@ export class Checks implements StoreWatcher {
     }
     if (isTerminalRun(run.state) && executions.some(({ state }) => !isTerminalExecution(state)))
       this.#sim.violate(`run ${run.id} is ${run.state} and has executions that are not over`);
+  }
+
+  /** What a step has told that is over is what its hosts have, and it has not succeeded without. */
+  #mustHaveOutputs(row: RunRow, task: number): void {
+    const declared = tasksOf(row.run.plan!).find((one) => one.task === task)!.outputs;
+    const { state, outputs } = row.tasks[task]!;
+    const own = row.executions.filter((execution) => execution.task === task);
+    const isOver = isTerminalRun(state) && own.length > 0;
+    const told = own
+      .filter((execution) => execution.state === 'succeeded')
+      .sort((one, other) => one.ordinal - other.ordinal)
+      .map((one) => ({ host: subjectName(one.subject), values: row.values.get(attemptKey(one))?.values ?? {} }));
+    const due = declared && isOver ? stepOutputs(declared, told) : undefined;
+    if (JSON.stringify(outputs) !== JSON.stringify(due))
+      this.#sim.violate(
+        `${row.run.id} step ${task} is ${state}, has told ${JSON.stringify(outputs)}, and its hosts ${JSON.stringify(due)}`,
+      );
+    if (state === 'succeeded' && outputs?.fault !== undefined)
+      this.#sim.violate(`${row.run.id} step ${task} has succeeded though ${outputs.fault}`);
+  }
+
+  /** Nothing of a batch has gone out before all before it are over, and nothing beyond the batch that the position names. */
+  #mustBeInBatches({ run, executions, tasks }: RunRow, number: number): void {
+    const { spec, position, subjects } = tasks[number]!;
+    if (!isStaged(spec.policy)) return;
+    const hosts = executions.filter(({ task }) => task === number).length || subjects.length;
+    const ends = batchEnds(spec.policy.batches ?? [{ kind: 'all' }], hosts)!;
+    const end = position ? ends[position.batch]! : 0;
+    const begin = position ? (ends[position.batch - 1] ?? 0) : 0;
+    const own = executions.filter(({ task, round }) => task === number && round === run.round);
+    const isOut = (one: ExecutionRow): boolean => one.dispatchedAtMs !== undefined;
+    if (own.some((one) => one.ordinal >= end && isOut(one)))
+      this.#sim.violate(`${run.id} step ${number} has hosts out beyond batch ${position?.batch}`);
+    if (
+      own.some((one) => one.ordinal >= begin && isOut(one)) &&
+      own.some((one) => one.ordinal < begin && !isTerminalExecution(one.state))
+    )
+      this.#sim.violate(`${run.id} step ${number} is in batch ${position?.batch}, and those before it are not over`);
   }
 
   // — with every effect —
@@ -113,7 +200,17 @@ export class Checks implements StoreWatcher {
       this.#sim.violate(
         `${attempt} is acknowledged with ${report.outcome.code} and written as ${JSON.stringify((late ?? row).outcome)}`,
       );
-    else if (report.outcome.kind === 'exited' && row.state !== 'timed_out') this.#mustHaveOutput(attempt);
+    else if (report.outcome.kind === 'exited' && row.state !== 'timed_out') {
+      this.#mustHaveOutput(attempt);
+      this.#mustHaveValues(attempt);
+    }
+  }
+
+  #mustHaveValues(attempt: string): void {
+    const key = parseAttemptId(attempt)!;
+    const told = JSON.stringify(this.scripts.get(attempt)?.values);
+    const kept = JSON.stringify(this.#tables.runs.get(key.runId)?.values.get(attemptKey(key))?.values);
+    if (told !== kept) this.#sim.violate(`${attempt} is acknowledged, has told ${told}, and ${kept} is written`);
   }
 
   #mustHaveOutput(attempt: string): void {
@@ -135,7 +232,7 @@ export class Checks implements StoreWatcher {
     const count = this.effects.get(attempt) ?? 0;
     const script = this.scripts.get(attempt);
     const exitCode = exitCodeOf(row.outcome);
-    const { exitCodes } = this.#tables.runs.get(row.runId)!.spec.policy.success;
+    const { exitCodes } = this.#tables.runs.get(row.runId)!.tasks[row.task]!.spec.policy.success;
     const isSuccess = script !== undefined && exitCodes.includes(script.exitCode);
     const tell = (what: string): void =>
       this.#sim.violate(`${attempt} is ${row.state} (${exitCode ?? row.reason ?? ''}) and ${what}`);
@@ -166,4 +263,10 @@ export class Checks implements StoreWatcher {
   get unfinished(): number {
     return [...this.#tables.runs.values()].filter(({ run }) => !isTerminalRun(run.state)).length;
   }
+}
+
+/** Whether its owner has written, in this round, that what comes finally ends too. */
+function isForcedToEnd({ timeline }: RunRow): boolean {
+  const last = timeline.findLast(({ kind }) => kind === 'retried' || kind === 'cancel-forced');
+  return last?.kind === 'cancel-forced';
 }

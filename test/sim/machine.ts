@@ -11,6 +11,8 @@ export interface Script {
   readonly startedAtMs: number;
   readonly exitCode: number;
   readonly output: Buffer;
+  /** What it tells through DROVER_OUTPUT; of half of them nothing. */
+  readonly values: Readonly<Record<string, string>> | undefined;
   state: 'running' | 'ended';
   killedFor: 'cancelled' | 'timed_out' | 'power' | undefined;
   onEnd: () => void;
@@ -42,6 +44,7 @@ export class SimMachine {
       startedAtMs: sim.nowMs,
       exitCode: sim.chance(0.75) ? 0 : sim.pick([1, 1, 3, 137]),
       output: outputOf(sim, attempt),
+      values: valuesOf(attempt),
       state: 'running',
       killedFor: undefined,
       onEnd: () => undefined,
@@ -96,6 +99,12 @@ export class SimMachine {
       ...given({ inline: bytes.length <= limits.outputInlineBytesMax ? bytes : undefined }),
     };
   }
+}
+
+/** By its name, so that no chance is drawn for it. */
+function valuesOf(attempt: string): Script['values'] {
+  const sum = [...attempt].reduce((all, one) => all + one.charCodeAt(0), 0);
+  return sum % 2 === 0 ? { attempt, sum: String(sum) } : undefined;
 }
 
 function outputOf(sim: Simulation, attempt: string): Buffer {

@@ -93,6 +93,7 @@ export class SimServer {
       enrolment: {} as EnrolmentContext,
       masterKey,
       clock,
+      random: sim.random,
       log,
       ssh: {
         hosts: async (known) => (known === undefined ? { version: 1, hosts: [] } : 'unchanged'),
@@ -193,7 +194,7 @@ export class SimWorker {
       clock: process.clock,
       random: sim.random,
       log: logOf(sim, process),
-      capacity: { agent: 20, ssh: 1 },
+      capacity: { agent: 20, ssh: 1, process: 0 },
     });
     void worker.start();
   }

@@ -3,6 +3,7 @@
  * groups, spool files) is left out. What the ledger promises is looked for on the disk in the very moment that somebody relies on it.
  */
 import { Packr } from 'msgpackr';
+import { given } from '../../src/base/given.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -71,7 +72,7 @@ class ScriptEngine implements Engine {
   begin(
     attempt: AttemptId,
     order: ExecutionOrder,
-    { hostId, hostName }: AttemptSubject,
+    { hostId = '', hostName }: AttemptSubject,
     sink: AttemptSink,
   ): Held | Refusal {
     const { machine, sim } = this.#place;
@@ -139,7 +140,12 @@ class MachineOutputs implements Outputs {
     return false;
   }
   async finish(attempt: string): Promise<FinishedOutput> {
-    return { stdout: this.#machine.describe(attempt, 1), stderr: this.#machine.describe(attempt, 2) };
+    const values = this.#machine.scripts.get(attempt)?.values;
+    return {
+      stdout: this.#machine.describe(attempt, 1),
+      stderr: this.#machine.describe(attempt, 2),
+      ...given({ values: values && { ...values } }),
+    };
   }
   async readKept(
     attempt: string,
@@ -152,6 +158,7 @@ class MachineOutputs implements Outputs {
     return output?.subarray(offset, offset + length) ?? new Uint8Array(0);
   }
   async readWhole(): Promise<undefined> {}
+  async recorded(): Promise<void> {}
   async forget(): Promise<void> {}
 }
 

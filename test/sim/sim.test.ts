@@ -31,6 +31,9 @@ const REGRESSIONS: readonly (readonly [seed: number, faultyMs: number, what: str
   [2_000_068, 90_000, 'a write of before landed under the term that its server had given up and taken again'],
   [9_000_237, 90_000, 'starts that were lost held all the room of a worker, and their repetitions waited for it'],
   [9_500_406, 90_000, 'the late report of an earlier attempt was acknowledged before it was written'],
+  [8_107, 90_000, 'a run that was paused and then cancelled could not be read by a new owner'],
+  [8_008, 90_000, 'what was out when its run was aborted, and never began, was said to be skipped'],
+  [48, 90_000, 'a link that its worker told late took the place of the newest of its agent, which then was nowhere'],
 ];
 
 /** Fresh with every commit, and with every day on which somebody works on one, and the same for everybody who tries that: what fails here fails there. */

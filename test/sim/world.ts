@@ -1,10 +1,16 @@
 /** A fleet from a seed: so many servers, workers and agents, a load of runs, faults for a while, then none; and everything has to come to rest. */
 import { hostSubject } from '../../src/domain/run/subject.ts';
-import { newRunSpec } from './load.ts';
+import { isStaged } from '../../src/domain/rollout/rollout.ts';
+import { given } from '../../src/base/given.ts';
+import { newPlan, newRunSpec } from './load.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
+import { firstTasks, tasksOf, PLAN_OF_COMMAND } from '../../src/domain/run/plan.ts';
+import type { RunSpec } from '../../src/domain/run/spec.ts';
+import type { Subject } from '../../src/domain/run/subject.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 import type { NewRun } from '../../src/store/contract/run.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import type { AuditEntry } from '../../src/store/contract/audit.ts';
@@ -201,10 +207,30 @@ export class World implements Surroundings {
       reason: '',
       createdBy: actor,
       targetExpression: '*',
-      spec,
-      targets: chosen.map(({ hostId }) => hostSubject(hostId, nameInRuns(hostId))),
+      ...this.#workOf(
+        spec,
+        chosen.map(({ hostId }) => hostSubject(hostId, nameInRuns(hostId))),
+      ),
     };
     await (owner.create(run, audit, () => undefined) ?? store.runCreate(run, audit).then(() => owner.wake(id)));
+  }
+
+  /** A command, or the steps of a job: each with a spec of its own, on all of the hosts or on the first of them. */
+  #workOf(spec: RunSpec, targets: readonly Subject[]): Pick<NewRun, 'plan' | 'tasks' | 'subjects'> {
+    const { sim } = this;
+    if (this.#isCalm || sim.chance(0.6))
+      return { ...oneTask(spec, targets), ...given({ plan: isStaged(spec.policy) ? PLAN_OF_COMMAND : undefined }) };
+    const plan = newPlan(sim);
+    const first = firstTasks(plan);
+    return {
+      plan,
+      subjects: [targets, targets.slice(0, 1)],
+      tasks: tasksOf(plan).map(({ task }) => ({
+        spec: newRunSpec(sim, false),
+        subjects: sim.chance(0.8) ? 0 : 1,
+        isFirst: first.has(task),
+      })),
+    };
   }
 
   #newRunId(partition: number): RunId {
@@ -231,9 +257,50 @@ export class World implements Surroundings {
       const answer = await server.store.runRetry(run.id, states, audit);
       if (answer.kind === 'opened') server.owner.wake(run.id);
     } else if (sim.chance(0.4)) {
-      await server.store.runCancelRequest(run.id, actor, audit);
-      server.owner.wake(run.id);
+      await server.store.runCancelRequest(run.id, actor, audit, sim.chance(0.3));
+      // Of one that is forced after another nobody need hear: it is found.
+      if (sim.chance(0.8)) server.owner.wake(run.id);
+    } else if (sim.chance(0.5)) this.#pause(run.id);
+  }
+
+  /** Somebody lets it go on after a while, and asks again until it does. Both may be told to nobody: then it is found. */
+  #pause(id: RunId): void {
+    const { sim } = this;
+    const ask = (wish: 'runPauseRequest' | 'runResumeRequest'): void => {
+      const server = this.readyServer();
+      // It may be lost with its server, also when it has landed.
+      void server?.store[wish](id, actor, audit).then(
+        () => sim.chance(0.7) && server.owner.wake(id),
+        () => undefined,
+      );
+    };
+    const resume = (): void => {
+      const run = this.database.tables.runs.get(id)!.run;
+      if (isTerminalRun(run.state)) return;
+      if (run.pausedAtMs !== undefined) ask('runResumeRequest');
+      sim.after(5_000, resume);
+    };
+    ask('runPauseRequest');
+    sim.after(sim.between(500, 20_000), resume);
+  }
+
+  /** Whatever a rollout asks is answered some time; an answer may be lost, and is given again. */
+  #answerAll(): void {
+    const { sim } = this;
+    for (const { run, tasks, isActive } of this.database.tables.runs.values()) {
+      if (!isActive || !sim.chance(0.3)) continue;
+      const task = tasks.findIndex(
+        ({ position, answer }) => position?.phase === 'asking' && answer?.turn !== position.turn,
+      );
+      const server = this.readyServer();
+      if (task < 0 || !server) continue;
+      const { turn } = tasks[task]!.position!;
+      void server.store.runAnswer(run.id, task, { turn, goesOn: sim.chance(0.8), by: actor.name }, audit).then(
+        () => sim.chance(0.7) && server.owner.wake(run.id),
+        () => undefined,
+      );
     }
+    sim.after(2_000, () => this.#answerAll());
   }
 
   // — the course of things —
@@ -246,6 +313,7 @@ export class World implements Surroundings {
     for (const host of this.hosts) sim.after(sim.between(0, 5_000), () => this.startAgent(host));
     const faults = this.#isCalm ? undefined : new Faults(this);
     sim.after(6_000, () => this.#load());
+    if (!this.#isCalm) sim.after(8_000, () => this.#answerAll());
     if (faults) sim.after(4_000, () => faults.begin());
     const untilMs = this.#isCalm ? 20_000 : this.#faultyMs;
     await sim.run(untilMs);

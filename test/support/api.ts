@@ -16,6 +16,8 @@ import { ServerMetrics } from '../../src/http/metrics.ts';
 import { StreamWords } from '../../src/http/routes/runs/stream-words.ts';
 import { WatcherPlaces, type WatcherLimits } from '../../src/http/watcher-places.ts';
 import { newApiToken } from '../../src/app/token.ts';
+import { parseAllowList } from '../../src/outbound/allow-list.ts';
+import { createOutbound } from '../../src/outbound/outbound.ts';
 import { CertificateAuthority, fingerprint } from '../../src/pki/ca.ts';
 import { hashSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
@@ -30,6 +32,8 @@ export const NO_FLEET: Fleet = {
   stop: async () => undefined,
   locate: () => undefined,
   sshRoute: () => undefined,
+  workerFor: () => undefined,
+  workersFor: () => ({ count: 0, why: '0 of 0 workers' }),
   sshObstacle: () => 'no-address',
   accessLooks: () => ({ begun: 0, done: 0 }),
   hasWorker: () => false,
@@ -46,6 +50,7 @@ export const NO_FLEET: Fleet = {
   watch: () => () => undefined,
   fetchOutput: () => Promise.reject(new Error('no host')),
   revoke() {},
+  isRevoked: () => false,
   revokeWorker() {},
   upgrade() {},
   testConnection: () => Promise.reject(new Error('no host')),
@@ -61,7 +66,12 @@ export interface TestApi {
 }
 
 export async function testApi(
-  options: Omit<ApiOptions, 'readiness'> & { readonly watchers?: WatcherLimits; readonly disk?: FreeSpace } = {},
+  options: Omit<ApiOptions, 'readiness'> & {
+    readonly watchers?: WatcherLimits;
+    readonly disk?: FreeSpace;
+    /** Addresses that servers may speak to beside public ones. */
+    readonly outboundAllowed?: string;
+  } = {},
 ): Promise<TestApi> {
   const space = new DatabaseSpace(systemClock, options.disk);
   const database = await testDatabase();
@@ -87,6 +97,7 @@ export async function testApi(
       clock: systemClock,
       log: silentLog,
       sealer: masterKey,
+      outbound: createOutbound({ allowed: parseAllowList(options.outboundAllowed ?? ''), clock: systemClock }),
       ownership: { owned: () => [], create: () => undefined, wake() {} },
       fleet: NO_FLEET,
       packages: new AgentPackages('/nonexistent', undefined, silentLog),
@@ -102,7 +113,8 @@ export async function testApi(
       words: new StreamWords(),
       metrics: new ServerMetrics(),
       space,
-      publicUrl: () => 'http://127.0.0.1:1',
+      publicUrl: () => 'https://127.0.0.1:1',
+      runLinkOf: (runId) => `https://127.0.0.1:1/api/v1/runs/${runId}`,
       caFingerprint: fingerprint(ca.certificate),
     },
     { readiness: async () => ({ database: true }), ...options },

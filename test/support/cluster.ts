@@ -18,11 +18,13 @@ import { given } from '../../src/base/given.ts';
 import { newId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import { fingerprint } from '../../src/pki/ca.ts';
 import { formatJoinToken, hashSecret, newSecret } from '../../src/pki/join-token.ts';
 import { createMasterKey } from '../../src/pki/sealer.ts';
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { Actor } from '../../src/store/contract/audit.ts';
 import type { Store } from '../../src/store/contract/store.ts';
+import { believe } from './authorities.ts';
 import { until } from './until.ts';
 
 const ACTOR: Actor = { kind: 'system', id: 'test', name: 'test' };
@@ -129,6 +131,10 @@ export interface ClusterOptions {
   /** Of the servers. */
   readonly serverEnv?: Readonly<Record<string, string>>;
   readonly agentEnv?: Readonly<Record<string, string>>;
+  /** Beside what a worker has to be told. */
+  readonly workerArgs?: readonly string[];
+  /** Of the token of each, from 1. */
+  readonly workerLabels?: (index: number) => Readonly<Record<string, string>>;
   /** Settings of PostgreSQL besides the product's own. */
   readonly postgres?: Readonly<Record<string, string>>;
   /** An empty or migrated database, in the place of a PostgreSQL of its own. */
@@ -148,6 +154,8 @@ export class Cluster {
   /** An administrator's. */
   readonly token: string;
   store!: Store;
+  /** Its authority, in PEM. */
+  ca!: string;
 
   private constructor(options: ClusterOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'drover-cluster-'));
@@ -186,6 +194,15 @@ export class Cluster {
     return this.#givenUrl ?? this.postgres.url;
   }
 
+  get caFile(): string {
+    return join(this.folder, 'ca.pem');
+  }
+
+  /** Of its authority, as join tokens have it. */
+  get fingerprint(): string {
+    return fingerprint(this.ca);
+  }
+
   get processes(): readonly ManagedProcess[] {
     return [...this.servers, ...this.workers, ...this.agents];
   }
@@ -204,12 +221,14 @@ export class Cluster {
       auditKey: async (secrets) =>
         (await installationKeys(secrets, createMasterKey(this.masterKey), systemClock)).masterKey.auditKey,
     });
+    this.ca = (await installationKeys(this.store, createMasterKey(this.masterKey), systemClock)).ca.certificate;
     await this.store.apiTokenCreate(
       { id: newId<'token'>(), hash: hashSecret(this.token), name: 'test', role: 'admin', lifetimeMs: 7 * 86_400_000 },
       { actor: ACTOR, action: 'access.token.create', target: 'test', detail: {} },
     );
     for (let i = 1; i <= options.servers; i++) await this.#addServer(i, options.serverEnv ?? {});
-    for (let i = 1; i <= options.workers; i++) await this.#addWorker(i);
+    for (let i = 1; i <= options.workers; i++)
+      await this.#addWorker(i, options.workerArgs ?? [], options.workerLabels?.(i));
     await until(
       'every worker to be linked',
       async () =>
@@ -235,20 +254,21 @@ export class Cluster {
       DROVER_MASTER_KEY: this.masterKey.toString('base64'),
       ...env,
     });
-    const url = `http://127.0.0.1:${port}`;
+    const url = `https://127.0.0.1:${port}`;
+    believe(url, this.ca, this.caFile);
     server.start();
     this.servers.push(server);
     this.urls.push(url);
     await until(`${url} to be ready`, async () => (await isReady(url)) || this.#failEarly(), 60_000);
   }
 
-  async #addWorker(index: number): Promise<void> {
+  async #addWorker(index: number, more: readonly string[], labels?: Readonly<Record<string, string>>): Promise<void> {
     const port = await freePort();
-    const join = await this.joinToken('worker');
+    const join = await this.joinToken('worker', 'default', labels);
     const worker = this.#process(
       `worker-${index}`,
       'drover-worker',
-      ['--listen', `127.0.0.1:${port}`, '--name', `worker-${index}`],
+      ['--listen', `127.0.0.1:${port}`, '--name', `worker-${index}`, ...more],
       { DROVER_JOIN: join },
     );
     worker.start();
@@ -297,22 +317,25 @@ export class Cluster {
     });
   }
 
-  async joinToken(role: 'agent' | 'worker', zone = 'default'): Promise<string> {
+  async joinToken(
+    role: 'agent' | 'worker',
+    zone = 'default',
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
     const secret = newSecret();
     await this.store.joinTokenCreate(
       {
         id: newId<'token'>(),
         hash: hashSecret(secret),
         role,
-        labels: {},
+        labels,
         zone,
         uses: 1,
         lifetimeMs: JOIN_MS,
       },
       { actor: ACTOR, action: 'fleet.join-token.create', target: role, detail: {} },
     );
-    // Over loopback the server is asked in plain HTTP, so there is no chain to pin.
-    return formatJoinToken({ url: this.urls[0]!, fingerprint: 'loopback', secret });
+    return formatJoinToken({ url: this.urls[0]!, fingerprint: this.fingerprint, secret });
   }
 
   /** Ends everything, agents first, so that nothing of theirs outlives the folder. */

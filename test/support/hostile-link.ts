@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { encodeFrame } from '../../src/link/codec.ts';
+import { endProved } from '../../src/pki/peer-proof.ts';
 import type { HostileMessage } from './frame-arbitraries.ts';
 import { until } from './until.ts';
 
@@ -66,11 +67,10 @@ export class HostileLink {
   async #dialed(): Promise<WebSocket> {
     const { url, identity, hello } = this.#options;
     const socket = new WebSocket(url, {
-      key: identity.privateKey,
-      cert: identity.certificate,
       ca: identity.ca,
       perMessageDeflate: false,
       checkServerIdentity: (() => undefined) as never,
+      finishRequest: (request) => endProved(request, identity),
     });
     this.#socket = socket;
     socket.on('error', () => undefined);

@@ -12,6 +12,7 @@ import { createLeaseKeeper } from '../../src/store/postgres/lease/lease-keeper.t
 import { createPostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { testAuditKey } from './audit-key.ts';
 import { plainSpec, scriptText } from './run-spec.ts';
+import { oneTask } from '../../src/domain/run/new-task.ts';
 
 const [url, leaseText] = process.argv.slice(2) as [string, string];
 const leaseMs = Number(leaseText);
@@ -59,8 +60,7 @@ await store.runCreate(
     reason: '',
     createdBy: actor,
     targetExpression: 'all',
-    spec,
-    targets,
+    ...oneTask(spec, targets),
   },
   { actor, action: 'test', target: 'test', detail: {} },
 );

@@ -99,14 +99,11 @@ export class LinkRig {
     onLink?: OnLink<In, Out>;
   }): Promise<Listening<In, Out>> {
     const { as, port, onLink, ...rest } = options;
-    const links = createLinkServer<In, Out>({ clock: systemClock, ...rest });
+    const links = createLinkServer<In, Out>({ authority: this.ca.certificate, clock: systemClock, ...rest });
     if (onLink) await links.start(onLink);
     const https = createServer({
       key: as.privateKey,
       cert: `${as.certificate}\n${as.ca}`,
-      ca: this.ca.certificate,
-      requestCert: true,
-      rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
     });
     const connections: TLSSocket[] = [];

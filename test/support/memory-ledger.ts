@@ -65,6 +65,7 @@ class MemoryOutputs implements Outputs {
       eof: offset + length >= whole.length,
     };
   }
+  async recorded(): Promise<void> {}
   async forget(attempts: readonly string[]): Promise<void> {
     for (const attempt of attempts) this.stdout.delete(attempt);
   }

@@ -6,7 +6,8 @@ import type { Execution } from '../../src/domain/crew/execution.ts';
 import { agentExecutor, type Route } from '../../src/domain/run/executor.ts';
 import type { Policy } from '../../src/domain/run/policy.ts';
 import { hostSubject } from '../../src/domain/run/subject.ts';
-import { Run } from '../../src/domain/run/run.ts';
+import type { Run } from '../../src/domain/run/run.ts';
+import { oneTaskRun } from './one-task-run.ts';
 import { plainSpec } from './run-spec.ts';
 
 export const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
@@ -23,7 +24,7 @@ export class OneHost {
   at = 1_000;
 
   constructor(policy: Partial<Policy> = {}) {
-    this.run = new Run(
+    this.run = oneTaskRun(
       { id: RUN, state: 'waiting', round: 1, seq: 1, roundAgeMs: 1_000 },
       { ...SPEC, policy: { ...SPEC.policy, ...policy } },
       [
@@ -41,7 +42,7 @@ export class OneHost {
   }
 
   get execution(): Execution<unknown> {
-    return this.run.crew.executions[0]!;
+    return this.run.tasks[0]!.crew.executions[0]!;
   }
 
   advance(): void {
@@ -49,7 +50,7 @@ export class OneHost {
   }
 
   commit(): void {
-    for (const one of this.run.crew.changes.take(10)) this.run.crew.committed(one, one.state);
+    for (const one of this.run.tasks[0]!.crew.changes.take(10)) this.run.tasks[0]!.crew.committed(one, one.state);
   }
 
   orders(): Order['kind'][] {

@@ -110,7 +110,7 @@ export class PageShell {
   async findUp(): Promise<void> {
     const { url, token } = this.#up!;
     this.standsFor.set('drt_…', token);
-    for (const example of ['http://127.0.0.1:7400', 'https://drover.example:7400']) this.standsFor.set(example, url);
+    for (const example of ['https://127.0.0.1:7400', 'https://drover.example:7400']) this.standsFor.set(example, url);
     await this.#type(`export DROVER_URL=${url} DROVER_TOKEN=${token}`);
   }
 

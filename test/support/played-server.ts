@@ -263,7 +263,7 @@ export class PlayedServer {
       ...given({ accountId: options.accountId || undefined }),
       targets: to.map((one, ordinal) => {
         const executor: NamedExecutor = 'executor' in one ? one.executor : executorOf(one);
-        const { hostName = HOST.hostName } = one;
+        const { hostName = HOST.hostName! } = one;
         const place = { a: ids[ordinal]!, hostName };
         return {
           ordinal,

@@ -18,7 +18,7 @@ const port = createPort({
   port: 0,
   clock: systemClock,
   log: { ...silentLog, warn: (_fields, message) => void process.stdout.write(`${message}\n`) },
-  tls: { key, cert: `${signed!.certificate}\n${ca.certificate}`, ca: ca.certificate },
+  tls: { key, cert: `${signed!.certificate}\n${ca.certificate}` },
   onRequest: (_request, response) => response.end(`room for others, ${port.isWell() ? 'well' : 'unwell'}`),
   onUpgrade: (_request, socket) => !socket.destroy(),
 });

@@ -1,10 +1,17 @@
 /** A link without our client: for bytes that it would never send. */
 import { connect, type TLSSocket } from 'node:tls';
+import { PEER_HEADER, provePeer } from '../../src/pki/peer-proof.ts';
 import type { RigIdentity } from './link-rig.ts';
 
 /** Asks for the link. */
 export const UPGRADE =
   'GET /link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+
+/** The same with more in its head. */
+export function upgradeWith(head: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  return UPGRADE.replace(/\r\n$/, `${lines.join('')}\r\n`);
+}
 
 /** Resolves when it has been let in. */
 export async function rawLink(listening: { port: number }, identity: RigIdentity): Promise<TLSSocket> {
@@ -13,12 +20,10 @@ export async function rawLink(listening: { port: number }, identity: RigIdentity
       {
         host: '127.0.0.1',
         port: listening.port,
-        key: identity.privateKey,
-        cert: identity.certificate,
         ca: identity.ca,
         checkServerIdentity: () => undefined,
       },
-      () => socket.write(UPGRADE),
+      () => socket.write(upgradeWith({ [PEER_HEADER]: provePeer(socket, identity) })),
     );
     socket
       .on('error', reject)

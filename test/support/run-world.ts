@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { given } from '../../src/base/given.ts';
-import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
+import type { HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import {
   canExecutionMove,
   emptyCounts,
@@ -18,10 +18,12 @@ import { failuresTolerated } from '../../src/domain/rollout/failure-limit.ts';
 import { agentExecutor, type Route, type RouteTaken } from '../../src/domain/run/executor.ts';
 import { signalOf } from '../../src/domain/crew/outcome.ts';
 import type { AttemptResult, Execution, ToldEnd } from '../../src/domain/crew/execution.ts';
-import { Run, type RunWrite } from '../../src/domain/run/run.ts';
+import { type Run, type RunWrite } from '../../src/domain/run/run.ts';
 import { canRunMove, isTerminalRun, runVerdict, type RunState } from '../../src/domain/flow/run-machine.ts';
-import { hostSubject, type Subject } from '../../src/domain/run/subject.ts';
+import { hostOf, hostSubject, type Subject } from '../../src/domain/run/subject.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
+import { oneTaskRun } from './one-task-run.ts';
+import { Host } from './run-world-host.ts';
 import { plainSpec } from './run-spec.ts';
 
 export const RUN = '01930000-0000-7000-8000-000000000000' as RunId;
@@ -44,33 +46,9 @@ interface Told {
   readonly attempt: number;
   readonly kind: 'queued' | 'accepted' | 'started' | 'report' | 'unknown' | 'undelivered';
   readonly result?: Result;
+  /** Which order it answers, where it says that there is no such attempt. */
+  readonly order?: number;
 }
-interface Order {
-  readonly kind: 'start' | 'cancel' | 'query';
-  readonly attempt: number;
-  readonly handedOn: boolean;
-}
-type Entry = { state: 'running' } | { state: 'finished'; result: Result } | { state: 'settled' };
-
-/** A host: what its journal knows decides what runs, and its word is the truth. */
-class Host {
-  readonly hostId: HostId;
-  readonly agentId: AgentId;
-  linked = true;
-  readonly journal = new Map<number, Entry>();
-  /** What ran, in order. */
-  readonly starts: number[] = [];
-  /** How each attempt really ended. */
-  readonly ends = new Map<number, Result>();
-  /** Orders on their way to it. */
-  orders: Order[] = [];
-
-  constructor(ordinal: number) {
-    this.hostId = `host-${ordinal}` as HostId;
-    this.agentId = `agent-${ordinal}` as AgentId;
-  }
-}
-
 export interface WorldOptions {
   readonly hosts: number;
   readonly retries: number;
@@ -84,7 +62,7 @@ export class RunWorld {
   readonly hosts: Host[];
   readonly rows: Row[];
   readonly history: Row[] = [];
-  readonly run: { state: RunState; counts: ExecutionCounts; seq: number; cancelRequested: boolean };
+  readonly run: { state: RunState; counts: ExecutionCounts; seq: number; cancelRequested: boolean; isPaused: boolean };
   readonly #outcomes: readonly number[];
   /** On their way to the owner. */
   told: Told[] = [];
@@ -93,6 +71,7 @@ export class RunWorld {
   #commit: { write: RunWrite<unknown>; acks: { ordinal: number; attempt: number }[] } | undefined;
   #acks: { ordinal: number; attempt: number }[] = [];
   at = 1_000;
+  #orders = 0;
 
   constructor(options: WorldOptions) {
     this.#outcomes = options.outcomes;
@@ -124,6 +103,7 @@ export class RunWorld {
       counts: { ...emptyCounts(), waiting: options.hosts },
       seq: 1,
       cancelRequested: false,
+      isPaused: false,
     };
     this.owned = this.#seeded();
   }
@@ -131,8 +111,8 @@ export class RunWorld {
   // — the owner —
 
   #seeded(): Run {
-    const { state, seq, cancelRequested } = this.run;
-    return new Run(
+    const { state, seq, cancelRequested, isPaused } = this.run;
+    return oneTaskRun(
       {
         id: RUN,
         state,
@@ -142,6 +122,7 @@ export class RunWorld {
         ...given({
           cancelRequestedAtMs: cancelRequested ? 1 : undefined,
           cancelRequestedBy: cancelRequested ? 'somebody' : undefined,
+          pausedBy: isPaused ? 'somebody' : undefined,
         }),
       },
       this.spec,
@@ -159,7 +140,7 @@ export class RunWorld {
   }
 
   #locate = ({ subject }: { readonly subject: Subject }): Route | undefined => {
-    const host = this.hosts.find((one) => one.hostId === subject.id)!;
+    const host = this.hosts.find((one) => one.hostId === hostOf(subject)?.id)!;
     return host.linked ? { workerId: 'worker' as WorkerId, executor: agentExecutor(host.agentId) } : undefined;
   };
 
@@ -173,31 +154,34 @@ export class RunWorld {
   advance(): void {
     // A late truth that is heard and not written yet has made one failure less of it.
     const failures = this.rows.filter(
-      (row, ordinal) => isFailure(row.state) && isFailure(this.owned.crew.executions[ordinal]!.state),
+      (row, ordinal) => isFailure(row.state) && isFailure(this.owned.tasks[0]!.crew.executions[ordinal]!.state),
     ).length;
     const limitWasExceeded =
       this.spec.policy.maxFailed !== undefined &&
       failures > failuresTolerated(this.spec.policy.maxFailed, this.rows.length);
-    const wasOut = new Set(this.owned.crew.inFlight());
+    const wasOut = new Set(this.owned.tasks[0]!.crew.inFlight());
     this.owned.advance({ at: this.at, ms: this.at }, this.#locate);
-    for (const execution of this.owned.crew.inFlight()) {
+    for (const execution of this.owned.tasks[0]!.crew.inFlight()) {
       if (wasOut.has(execution)) continue;
       if (limitWasExceeded) throw new Error(`${execution.ordinal} is sent after too many had failed`);
       if (this.run.cancelRequested && this.owned.cancelRequestedBy !== undefined)
         throw new Error(`${execution.ordinal} is sent after a cancel`);
+      if (this.owned.pausedBy !== undefined) throw new Error(`${execution.ordinal} is sent while the run is paused`);
     }
     for (const { kind, execution } of this.owned.orders(this.at, this.#locate)) {
       const row = this.rows[execution.ordinal]!;
       if (row.attempt !== execution.attempt || isTerminalExecution(row.state) || row.state === 'waiting')
         throw new Error(`an order to ${kind} ${execution.ordinal} is out before it is written`);
-      this.hosts[execution.ordinal]!.orders.push({ kind, attempt: execution.attempt, handedOn: false });
+      execution.order = ++this.#orders;
+      const { attempt, order } = execution;
+      this.hosts[execution.ordinal]!.orders.push({ kind, attempt, order, handedOn: false });
     }
   }
 
   /** Writes to the rows; the owner does not know yet that it landed. */
   commitBegin(max: number): void {
     if (this.#commit) return;
-    if (this.owned.crew.changes.count === 0) return;
+    if (!this.owned.hasChanges) return;
     const write = this.owned.write(max);
     for (const execution of write.changes) this.#write(execution);
     this.#moveRun(write.state);
@@ -212,9 +196,9 @@ export class RunWorld {
     const commit = this.#commit;
     if (!commit) return;
     this.#commit = undefined;
-    this.owned.landed(commit.write);
+    this.owned.landed(commit.write, this.at);
     for (const ack of commit.acks) {
-      const execution = this.owned.crew.at(0, ack.ordinal)!;
+      const execution = this.owned.tasks[0]!.crew.at(0, ack.ordinal)!;
       if (
         execution.attempt > ack.attempt ||
         (isTerminalExecution(execution.dbState) && execution.dbState === execution.state)
@@ -263,7 +247,15 @@ export class RunWorld {
   cancel(): void {
     if (isTerminalRun(this.run.state)) return;
     this.run.cancelRequested = true;
-    this.owned.cancel('somebody');
+    this.owned.cancel('somebody', this.at);
+  }
+
+  /** Or let go on. The owner hears of it at once, which a takeover has undone. */
+  pause(isPause: boolean): void {
+    if (isTerminalRun(this.run.state) || this.run.cancelRequested) return;
+    this.run.isPaused = isPause;
+    if (isPause) this.owned.pause('somebody');
+    else this.owned.resume('somebody', this.at);
   }
 
   /** Of what is on its way, something arrives; what is said of one attempt keeps its order. `again` leaves it there to arrive once more. */
@@ -283,15 +275,17 @@ export class RunWorld {
     if (told && told.kind !== 'undelivered' && told.kind !== 'unknown') this.#onTold(told);
   }
 
-  #onTold({ ordinal, attempt, kind, result }: Told): void {
-    const execution = this.owned.crew.at(0, ordinal)!;
-    if (kind === 'accepted') this.owned.crew.onAccepted(execution, attempt);
-    else if (kind === 'queued') this.owned.crew.onQueued(execution, attempt);
-    else if (kind === 'started') this.owned.crew.onStarted(execution, attempt, this.at, this.at);
-    else if (kind === 'unknown') this.owned.crew.onUnknown(execution, attempt, this.at);
-    else if (kind === 'undelivered') this.owned.crew.onUndelivered(execution, attempt, this.at, 500);
+  #onTold({ ordinal, attempt, kind, result, order }: Told): void {
+    const execution = this.owned.tasks[0]!.crew.at(0, ordinal)!;
+    // Another order has gone out since: what is said of the one before decides nothing.
+    if (kind === 'unknown' && order !== execution.order) return;
+    if (kind === 'accepted') this.owned.tasks[0]!.crew.onAccepted(execution, attempt);
+    else if (kind === 'queued') this.owned.tasks[0]!.crew.onQueued(execution, attempt);
+    else if (kind === 'started') this.owned.tasks[0]!.crew.onStarted(execution, attempt, this.at, this.at);
+    else if (kind === 'unknown') this.owned.tasks[0]!.crew.onUnknown(execution, attempt, { at: this.at, ms: this.at });
+    else if (kind === 'undelivered') this.owned.tasks[0]!.crew.onUndelivered(execution, attempt, this.at, 500);
     else {
-      const answer = this.owned.crew.onResult(execution, attempt, result!, this.at);
+      const answer = this.owned.tasks[0]!.crew.onResult(execution, attempt, result!, this.at);
       if (answer === 'settled' || answer === 'superseded') this.#ack({ ordinal, attempt });
       else if (answer === 'taken') this.#acks.push({ ordinal, attempt });
     }
@@ -315,7 +309,7 @@ export class RunWorld {
     if (host.linked) return;
     host.linked = true;
     this.retell(ordinal);
-    this.owned.crew.onLinked(host.hostId);
+    this.owned.tasks[0]!.crew.onLinked(host.hostId);
   }
 
   /** Orders that the worker still held come back as undelivered, or vanish with the link. */
@@ -328,7 +322,7 @@ export class RunWorld {
       for (const { attempt } of host.orders.filter((order) => !order.handedOn))
         this.told.push({ ordinal, attempt, kind: 'undelivered' });
     host.orders = [];
-    this.owned.crew.onUnlinked(host.hostId, this.at);
+    this.owned.tasks[0]!.crew.onUnlinked(host.hostId, this.at);
   }
 
   /** The worker cannot hand on what is next for a host: the agent is busy. */
@@ -367,18 +361,21 @@ export class RunWorld {
     if (again) host.orders.unshift({ ...order, handedOn: true });
     const entry = host.journal.get(order.attempt);
     const tell = (kind: Told['kind'], result?: Result): void =>
-      void this.told.push({ ordinal, attempt: order.attempt, kind, ...given({ result }) });
+      void this.told.push({ ordinal, attempt: order.attempt, kind, order: order.order, ...given({ result }) });
     if (entry?.state === 'finished') return tell('report', entry.result);
     if (entry?.state === 'settled')
       return tell('report', { outcome: { kind: 'unknown' }, reason: 'status-unknown', finishedAtMs: this.at });
-    if (order.kind === 'start' && !entry) {
+    if (!entry && (order.kind !== 'start' || order.order <= (host.unknown.get(order.attempt) ?? 0))) {
+      host.unknown.set(order.attempt, Math.max(order.order, host.unknown.get(order.attempt) ?? 0));
+      return tell('unknown');
+    }
+    if (!entry) {
       if (host.starts.includes(order.attempt)) throw new Error(`attempt ${order.attempt} of ${ordinal} runs twice`);
       if ([...host.journal.values()].some((other) => other.state === 'running'))
         throw new Error(`attempt ${order.attempt} of ${ordinal} starts while another runs`);
       host.starts.push(order.attempt);
       host.journal.set(order.attempt, { state: 'running' });
-    } else if (!entry) return tell('unknown');
-    else if (order.kind === 'cancel')
+    } else if (order.kind === 'cancel')
       return this.#finish(ordinal, order.attempt, {
         outcome: { kind: 'cancelled', end: { kind: 'signalled', signal: 'SIGTERM' } },
         reason: 'cancelled-by-user',
@@ -465,6 +462,7 @@ export class RunWorld {
    * was heard of it or it says that it is due, and not every second.
    */
   settle(away: ReadonlySet<number>, idly = false): void {
+    this.pause(false);
     for (const [ordinal] of this.hosts.entries())
       if (away.has(ordinal)) this.unlink(ordinal, false);
       else this.link(ordinal);

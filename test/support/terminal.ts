@@ -1,6 +1,7 @@
 /** A command as a person at a terminal has it: shown text may be awaited, keys may be pressed. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { authorityOf } from './authorities.ts';
 import { until } from './until.ts';
 import { cleanEnv } from './up.ts';
 
@@ -17,7 +18,7 @@ export interface Terminal {
 export function openTerminal(command: readonly string[], env: Readonly<Record<string, string>>): Terminal {
   const child = spawn('python3', [program, ...command], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...cleanEnv(), TERM: 'xterm', ...env },
+    env: { ...cleanEnv(), TERM: 'xterm', ...authorityOf(env['DROVER_URL']), ...env },
   });
   let text = '';
   child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()));

@@ -34,3 +34,28 @@ export function spokenAt(
     socket.once('error', () => resolve(undefined));
   });
 }
+
+/** Whether a port shakes hands with whoever knows this one group for the exchange of keys. */
+export function isGroupSpokenAt(port: number, group: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ecdhCurve: group });
+    socket.once('secureConnect', () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** Whether a port lets a caller of TLS 1.2 shake hands a second time on the same connection. */
+export function isBegunAnewAt(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+    const end = (isBegunAnew: boolean): void => {
+      resolve(isBegunAnew);
+      socket.destroy();
+    };
+    socket.on('error', () => end(false)).on('close', () => end(false));
+    socket.once('secureConnect', () => socket.renegotiate({}, (error) => end(error === null)));
+  });
+}

@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { authorityOf, believe } from './authorities.ts';
 import { compiledFolder } from './programs.ts';
 
 /** Of this clone: what runs is its sources. */
@@ -59,7 +60,9 @@ export async function startUp(
     createInterface({ input: child.stdout! }).once('line', resolve);
     child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${errors}`)));
   });
-  const { url, token } = JSON.parse(line) as { url: string; token: string };
+  const { url, token, ca } = JSON.parse(line) as { url: string; token: string; ca: string };
+  const { url: localUrl } = JSON.parse(readFileSync(join(dataDir, 'access.json'), 'utf8')) as { url: string };
+  for (const address of new Set([url, localUrl])) believe(address, readFileSync(ca, 'utf8'), ca);
   return { url, token, process: child, dataDir };
 }
 
@@ -82,7 +85,10 @@ export function runCli(
   program: string = drover,
 ): Promise<CliResult> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...env } });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...cleanEnv(), ...authorityOf(env.DROVER_URL), ...env },
+    });
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
@@ -128,9 +134,9 @@ export function pidsOf(dataDir: string, role: 'server' | 'worker' | 'agents'): n
     .map(Number)
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-          .split('\0')
-          .some((part) => part.startsWith(join(dataDir, role)));
+        // By its own data folder: a supervisor on a host names the folder of its attempt, and is none of these.
+        const parts = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+        return parts.some((part, at) => parts[at - 1] === '--data' && part.startsWith(join(dataDir, role)));
       } catch {
         return false;
       }

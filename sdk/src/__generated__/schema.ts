@@ -10,7 +10,7 @@ export interface paths {
         /** List runs, newest first */
         get: operations["listRuns"];
         put?: never;
-        /** Run a script or command on hosts */
+        /** Run a script or command on hosts, or on a worker */
         post: operations["createRun"];
         delete?: never;
         options?: never;
@@ -67,8 +67,59 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start nothing more and end what runs */
+        /** Start nothing more and end what runs; what comes finally is done after it, unless forced */
         post: operations["cancelRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{runId}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start nothing more until it is resumed; what runs goes on to its end */
+        post: operations["pauseRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{runId}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused run go on; of one that is not paused nothing changes */
+        post: operations["resumeRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{runId}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer what a rollout of it asks: whether it goes on */
+        post: operations["answerRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -101,6 +152,23 @@ export interface paths {
         };
         /** Show a run with what it does */
         get: operations["getRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{runId}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why tasks without hosts wait, and by what the workers of others were chosen */
+        get: operations["explainRun"];
         put?: never;
         post?: never;
         delete?: never;
@@ -205,6 +273,214 @@ export interface paths {
         get: operations["listOutputGroups"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{runId}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Output values: what scripts told through DROVER_OUTPUT, of executions that told some */
+        get: operations["listOutputValues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List jobs by name */
+        get: operations["listJobs"];
+        put?: never;
+        /** Make the text of a job its draft: of a new job, of a new version, or in the place of the draft; the same text again changes nothing */
+        post: operations["applyJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What is wrong with the text of a job, all of it at once, with lines and columns
+         * @description It writes nothing and takes no Idempotency-Key: one that is sent is ignored.
+         */
+        post: operations["validateJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a job */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Retire every version of a job */
+        post: operations["retireJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a job, newest first */
+        get: operations["listJobVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a version of a job, with its text */
+        get: operations["getJobVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions/{version}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The text of a version as it was sent, byte for byte */
+        get: operations["exportJobVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions/{version}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish a draft: from then on it never changes, and is what runs of the job take */
+        post: operations["publishJobVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions/{version}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Retire a version: it is kept, and nothing runs by it any more */
+        post: operations["retireJobVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the text of one version becomes that of another, line by line */
+        get: operations["diffJobVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a published version of a job */
+        post: operations["runJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -866,6 +1142,129 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List channels by name */
+        get: operations["listChannels"];
+        put?: never;
+        /** Make a channel; where it leads is sealed, and never shown again */
+        post: operations["createChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a channel */
+        get: operations["getChannel"];
+        put?: never;
+        post?: never;
+        /** Remove a channel: nobody is told by it any more; refused while rules or published jobs name it, unless forced */
+        delete: operations["removeChannel"];
+        options?: never;
+        head?: never;
+        /** Change a channel; what is not given stays */
+        patch: operations["changeChannel"];
+        trace?: never;
+    };
+    "/api/v1/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send one message by a channel now, and tell what the far end said */
+        post: operations["testChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List notices, newest first */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a notice, what it says, and every try to tell it */
+        get: operations["getNotice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notice-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the rules that say who is told of what, oldest first */
+        get: operations["listNoticeRules"];
+        put?: never;
+        /** Have a channel told of ends of runs, and that they are late: of all, or of those of a job, an owner or a team */
+        post: operations["addNoticeRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notice-rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a rule: what is waiting to be told by it is told all the same */
+        delete: operations["removeNoticeRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1240,6 +1639,127 @@ export interface components {
             /** @description For sudo the login user's (default: that of the login), for su the other user's. Absent: as it was; null: none */
             password?: string | null;
         };
+        Channel: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            kind: string;
+            /** @enum {string} */
+            lang: "en" | "zh";
+            perMinute: number;
+            windowMs: number;
+            /** @description What of where it leads is no secret */
+            leads: {
+                [key: string]: unknown;
+            };
+            version: number;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            changedAt: string;
+            createdBy: string;
+        };
+        ChannelChange: {
+            /** @description Letters a-z and A-Z, digits and . _ - : @, and nothing that could be an id */
+            name?: string;
+            /**
+             * @description The language of what is said there
+             * @enum {string}
+             */
+            lang?: "en" | "zh";
+            /** @description Messages in a minute at most, tries counted; where more are due, they become one */
+            perMinute?: number;
+            /** @description After a message, notices of the same job or command wait so long for company */
+            window?: string;
+            /** @description Where it leads, whole, with what is secret of it */
+            endpoint?: components["schemas"]["ChannelEndpoint"];
+        };
+        ChannelCreate: {
+            /** @description Letters a-z and A-Z, digits and . _ - : @, and nothing that could be an id */
+            name: string;
+            /**
+             * @description The language of what is said there
+             * @default en
+             * @enum {string}
+             */
+            lang?: "en" | "zh";
+            /**
+             * @description Messages in a minute at most, tries counted; where more are due, they become one
+             * @default 20
+             */
+            perMinute?: number;
+            /**
+             * @description After a message, notices of the same job or command wait so long for company
+             * @default 1m
+             */
+            window?: string;
+            /** @description Where it leads, whole, with what is secret of it */
+            endpoint: components["schemas"]["ChannelEndpoint"];
+        };
+        ChannelEndpoint: {
+            /** @constant */
+            kind: "webhook";
+            /** @description https://…; it may hold a token, and is never shown */
+            url: string;
+            /** @description Shared with the receiver, who checks by it that it is us: whsec_ and Base64, or any text */
+            secret: string;
+            /** @description Certificates in PEM of who vouches for the far end, in place of the public authorities */
+            authorities?: string;
+        } | {
+            /** @constant */
+            kind: "mail";
+            host: string;
+            port: number;
+            /**
+             * @description starttls: as a rule on port 587; tls: from the start, on 465; none: only to servers that the installation names
+             * @enum {string}
+             */
+            tls: "starttls" | "tls" | "none";
+            user?: string;
+            password?: string;
+            from: string;
+            to: string[];
+            /** @description Certificates in PEM of who vouches for the far end, in place of the public authorities */
+            authorities?: string;
+        } | {
+            /** @constant */
+            kind: "slack";
+            /** @description https://hooks.slack.com/services/… */
+            url: string;
+        } | {
+            /** @constant */
+            kind: "dingtalk";
+            /** @description https://oapi.dingtalk.com/robot/send?access_token=… */
+            url: string;
+            /** @description SEC…, of a robot that wants signatures */
+            secret?: string;
+        } | {
+            /** @constant */
+            kind: "wecom";
+            /** @description https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=… */
+            url: string;
+        } | {
+            /** @constant */
+            kind: "feishu";
+            /** @description https://open.feishu.cn/open-apis/bot/v2/hook/… */
+            url: string;
+            /** @description Of a robot that wants signatures */
+            secret?: string;
+        };
+        ChannelTested: {
+            channel: string;
+            /**
+             * Format: uuid
+             * @description The id that the message was sent with
+             */
+            message: string;
+            taken: boolean;
+            /** @description What the far end said: its status and the beginning of its text */
+            answer?: string;
+            /** @description Error code, where it was not taken */
+            code?: string;
+            detail?: string;
+        };
         Credential: {
             /** Format: uuid */
             id: string;
@@ -1293,9 +1813,10 @@ export interface components {
             ordinal: number;
             attempt: number;
             round: number;
-            host: string;
+            /** @description Absent where it goes to no host: a worker carries it out */
+            host?: string;
             /** Format: uuid */
-            hostId: string;
+            hostId?: string;
             state: components["schemas"]["ExecutionState"];
             /** @description Who carries the attempt out; absent while it waits */
             executor?: components["schemas"]["Executor"];
@@ -1328,9 +1849,10 @@ export interface components {
             ordinal: number;
             attempt: number;
             round: number;
-            host: string;
+            /** @description Absent where it goes to no host: a worker carries it out */
+            host?: string;
             /** Format: uuid */
-            hostId: string;
+            hostId?: string;
             state: components["schemas"]["ExecutionState"];
             /** @description Who carries the attempt out; absent while it waits */
             executor?: components["schemas"]["Executor"];
@@ -1367,7 +1889,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            engine: "ssh";
+            engine: "ssh" | "process";
         };
         Host: {
             /** Format: uuid */
@@ -1559,6 +2081,169 @@ export interface components {
             action: "created" | "updated" | "unchanged";
             changes: components["schemas"]["HostChange"][];
         };
+        /** @description With description, owner, team and tags of its newest published version, else of its draft, else of its last */
+        Job: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description published: a version of it is; draft: none is, and one is worked on; retired: neither */
+            state: components["schemas"]["JobVersionState"];
+            lastVersion: number;
+            /** @description The newest that is published */
+            publishedVersion?: number;
+            draftVersion?: number;
+            description?: string;
+            owner?: string;
+            team?: string;
+            tags: string[];
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            changedAt: string;
+        };
+        JobApplied: {
+            /** @enum {string} */
+            outcome: "created" | "changed" | "unchanged";
+            version: components["schemas"]["JobVersion"];
+        };
+        JobApply: {
+            /** @description The text of one job, YAML or JSON */
+            definition: string;
+            /**
+             * @description Why; it is kept with the version and in the audit
+             * @default
+             */
+            reason?: string;
+            /** @description The digest of the last version that you have seen, or none where you saw no such job: refused when it is another */
+            seen?: string | "none";
+        };
+        JobDeed: {
+            by: string;
+            /** @description RFC 3339, UTC */
+            at: string;
+            reason: string;
+        };
+        JobDiff: {
+            from: components["schemas"]["JobVersion"];
+            to: components["schemas"]["JobVersion"];
+            equal: boolean;
+            lines: {
+                /** @enum {string} */
+                kind: "same" | "removed" | "added";
+                text: string;
+            }[];
+        };
+        JobRetire: {
+            /**
+             * @description Why; it is kept with the version and in the audit
+             * @default
+             */
+            reason?: string;
+        };
+        JobRun: {
+            /**
+             * @description Values of its parameters, but for those of type secret; they are kept with the run and shown
+             * @default {}
+             */
+            params?: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * @description Values of its parameters of type secret: they are kept sealed and are never shown
+             * @default {}
+             */
+            secrets?: {
+                [key: string]: string;
+            };
+            /** @description In place of the job's own, for the steps that say none */
+            targets?: string;
+            /**
+             * @description Why; it is kept with the version and in the audit
+             * @default
+             */
+            reason?: string;
+            /**
+             * @description The number of a version, latest (the newest published), draft, or last
+             * @default latest
+             */
+            version?: string;
+        };
+        JobValidate: {
+            /** @description The text of one job, YAML or JSON */
+            definition: string;
+            /** @description Values, as for a start: what is wrong with them is told as well */
+            params?: {
+                [key: string]: string | number | boolean;
+            };
+            /** @description Those of type secret, as for a start */
+            secrets?: {
+                [key: string]: string;
+            };
+            /** @description In place of the job's own, as for a start; looked at with the values */
+            targets?: string;
+        };
+        JobValidated: {
+            valid: boolean;
+            /** @description Its name */
+            job?: string;
+            faults: {
+                line: number;
+                column: number;
+                code: string;
+                detail: string;
+            }[];
+            /** @description Of all; the first hundred are told */
+            faultCount: number;
+            /** @description What is wrong with values and targets, where such were sent; the first hundred */
+            valueFaults: {
+                pointer: string;
+                code: string;
+                detail: string;
+            }[];
+        };
+        JobVersion: {
+            /** Format: uuid */
+            jobId: string;
+            job: string;
+            version: number;
+            state: components["schemas"]["JobVersionState"];
+            digest: string;
+            description?: string;
+            owner?: string;
+            team?: string;
+            tags: string[];
+            applied: components["schemas"]["JobDeed"];
+            published?: components["schemas"]["JobDeed"];
+            retired?: components["schemas"]["JobDeed"];
+        };
+        JobVersionDetail: {
+            /** Format: uuid */
+            jobId: string;
+            job: string;
+            version: number;
+            state: components["schemas"]["JobVersionState"];
+            digest: string;
+            description?: string;
+            owner?: string;
+            team?: string;
+            tags: string[];
+            applied: components["schemas"]["JobDeed"];
+            published?: components["schemas"]["JobDeed"];
+            retired?: components["schemas"]["JobDeed"];
+            /** @description The text as it was sent, comments and all */
+            definition: string;
+        };
+        JobVersionMove: {
+            /**
+             * @description Why; it is kept with the version and in the audit
+             * @default
+             */
+            reason?: string;
+            /** @description The digest of the text that you have seen: refused when it is another */
+            seen?: string;
+        };
+        /** @enum {string} */
+        JobVersionState: "draft" | "published" | "retired";
         JoinToken: {
             /** Format: uuid */
             id: string;
@@ -1622,6 +2307,7 @@ export interface components {
             keyId: string;
             accountSecrets: number;
             runSecrets: number;
+            channels: number;
             systemSecrets: number;
             /** @description Values that open under none of the server's keys; left as they are */
             unreadable: number;
@@ -1639,6 +2325,121 @@ export interface components {
             detail?: string;
             stdout: components["schemas"]["Stream"];
             stderr: components["schemas"]["Stream"];
+        };
+        Notice: {
+            /** Format: uuid */
+            id: string;
+            channel: string;
+            event: components["schemas"]["NoticeEvent"];
+            run: {
+                /** Format: uuid */
+                id: string;
+                name: string;
+                round: number;
+                state: string;
+            };
+            job?: string;
+            /**
+             * @description delivered: the far end has taken it; failed: nobody tries any more
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "failed";
+            /**
+             * Format: uuid
+             * @description The message that it goes with, by the id that the receiver is told
+             */
+            message: string;
+            tries: number;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            nextTryAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt?: string;
+            /** @description Error code of the last try that failed */
+            code?: string;
+            detail?: string;
+        };
+        NoticeDetail: {
+            /** Format: uuid */
+            id: string;
+            channel: string;
+            event: components["schemas"]["NoticeEvent"];
+            run: {
+                /** Format: uuid */
+                id: string;
+                name: string;
+                round: number;
+                state: string;
+            };
+            job?: string;
+            /**
+             * @description delivered: the far end has taken it; failed: nobody tries any more
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "failed";
+            /**
+             * Format: uuid
+             * @description The message that it goes with, by the id that the receiver is told
+             */
+            message: string;
+            tries: number;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            nextTryAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt?: string;
+            /** @description Error code of the last try that failed */
+            code?: string;
+            detail?: string;
+            title: string;
+            /** @description As it is by itself, in English */
+            text: string;
+            attempts: {
+                number: number;
+                /** @description RFC 3339, UTC */
+                beganAt: string;
+                /** @description Absent while it is under way, and where its server ended before it heard */
+                endedAt?: string;
+                taken?: boolean;
+                code?: string;
+                detail?: string;
+                /** @description What the far end said */
+                answer?: string;
+            }[];
+        };
+        /** @enum {string} */
+        NoticeEvent: "failed" | "timed_out" | "lost" | "cancelled" | "recovered" | "succeeded" | "late";
+        NoticeRule: {
+            /** Format: uuid */
+            id: string;
+            channel: string;
+            on: components["schemas"]["NoticeEvent"][];
+            lostShare?: number;
+            lateAfterMs?: number;
+            job?: string;
+            owner?: string;
+            team?: string;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            createdBy: string;
+        };
+        NoticeRuleAdd: {
+            /** @description Its name */
+            channel: string;
+            /** @description Of what: lost is that hosts were lost; recovered, that it succeeded where it had failed before; late, that it is under way still */
+            on: components["schemas"]["NoticeEvent"][];
+            /** @description Of the hosts, in percent: lost is more than that; default: any */
+            lostShare?: number;
+            /** @description late: under way for longer than this; default: than runs of its job usually take */
+            lateAfter?: string;
+            /** @description Only of runs of this job */
+            job?: string;
+            /** @description Only of runs of jobs of this owner */
+            owner?: string;
+            /** @description Only of runs of jobs of this team */
+            team?: string;
         };
         /** @description How the attempt ended, as its executor told it; absent where nothing was told */
         Outcome: {
@@ -1696,6 +2497,23 @@ export interface components {
                 attempt: number;
             };
         };
+        OutputValues: {
+            task: number;
+            ordinal: number;
+            attempt: number;
+            /** @description Absent where it went to no host */
+            host?: string;
+            /** Format: uuid */
+            hostId?: string;
+            /** @description Of the execution as it stands now */
+            state: components["schemas"]["ExecutionState"];
+            /** @description By name, with secrets masked */
+            values: {
+                [key: string]: string;
+            };
+            /** @description What of them was left out, and why */
+            fault?: string;
+        };
         PastExecution: {
             /** Format: uuid */
             runId: string;
@@ -1703,9 +2521,10 @@ export interface components {
             ordinal: number;
             attempt: number;
             round: number;
-            host: string;
+            /** @description Absent where it goes to no host: a worker carries it out */
+            host?: string;
             /** Format: uuid */
-            hostId: string;
+            hostId?: string;
             state: components["schemas"]["ExecutionState"];
             /** @description Who carries the attempt out; absent while it waits */
             executor?: components["schemas"]["Executor"];
@@ -1748,6 +2567,12 @@ export interface components {
             /** @description How many faults were found */
             errorCount?: number;
         };
+        Resources: {
+            /** @description Thousandths of a CPU */
+            milliCpus: number;
+            memoryMiB: number;
+            diskMiB: number;
+        };
         Run: {
             /** Format: uuid */
             id: string;
@@ -1771,12 +2596,44 @@ export interface components {
             /** @description RFC 3339, UTC */
             cancelRequestedAt?: string;
             cancelRequestedBy?: string;
+            /** @description Since when what comes finally is to end too */
+            cancelForcedAt?: string;
+            cancelForcedBy?: string;
+            /** @description Since when somebody wants that nothing more of it starts */
+            pausedAt?: string;
+            pausedBy?: string;
+            /** @description The version of a job that it is a run of; absent for a command */
+            job?: {
+                name: string;
+                version: number;
+            };
+        };
+        RunAnswer: {
+            /** @description Whether it goes on; else nothing more of the step starts */
+            goesOn: boolean;
+            /** @description Where several steps ask: its name, or STAGE/STEP */
+            step?: string;
+            /** @description The batch that the question names: refused when it asks after another by now */
+            batch?: number;
+            /** @default  */
+            reason?: string;
         };
         RunCreate: {
             /** @description At most so many of the hosts that match: the first by name */
             hostsMax?: number;
             /** @description all, names, globs, sets such as web-[01-20,25], label=value, joined by and, or, not and brackets */
-            targets: string;
+            targets?: string;
+            /** @description In place of targets: no host, but one worker that takes it, of all, names, globs, zone=name, joined as targets are */
+            worker?: string;
+            /** @description Workers that are preferred for a task without hosts, of those that may */
+            prefer?: string;
+            /** @description What a task without hosts wants of its worker: cpus=2 memory=4GiB disk=10GiB, each if it matters */
+            resources?: string;
+            /**
+             * @description How a worker is chosen for a task without hosts; default: spread
+             * @enum {string}
+             */
+            strategy?: "spread" | "pack" | "prefer-zone" | "least-loaded";
             /** @description Script as text */
             script?: string;
             /**
@@ -1839,6 +2696,21 @@ export interface components {
             lostAfter?: string;
             concurrency?: number;
             maxFailed?: string;
+            /** @description Hosts of each batch, one after the other: 10, 25% (of all), +5, *2 (than the one before), all; the last is repeated */
+            batches?: string;
+            /** @description Between two batches: a time that is waited, or ask: until somebody says that it goes on */
+            between?: string;
+            /** @description As maxFailed, of the hosts of one batch */
+            batchMaxFailed?: string;
+            /**
+             * @description When more have failed than may: start no more (drain), end what runs too (abort), or ask (pause); default: drain
+             * @enum {string}
+             */
+            onMaxFailed?: "drain" | "abort" | "pause";
+            /** @description What counts for the limits of failures; default: failed, timed_out, lost */
+            countsAsFailed?: ("failed" | "timed_out" | "lost" | "not_started")[];
+            /** @description In which order it comes to the hosts: name, label:KEY (those of one value together), spread:KEY (mixed), random[:SEED] */
+            order?: string;
             /** @default 0 */
             retries?: number;
             /**
@@ -1890,32 +2762,63 @@ export interface components {
             /** @description RFC 3339, UTC */
             cancelRequestedAt?: string;
             cancelRequestedBy?: string;
+            /** @description Since when what comes finally is to end too */
+            cancelForcedAt?: string;
+            cancelForcedBy?: string;
+            /** @description Since when somebody wants that nothing more of it starts */
+            pausedAt?: string;
+            pausedBy?: string;
+            /** @description The version of a job that it is a run of; absent for a command */
+            job?: {
+                name: string;
+                version: number;
+            };
             script?: string;
             command?: string[];
             lang?: string;
-            args: string[];
-            env: {
+            args?: string[];
+            env?: {
                 [key: string]: string;
             };
-            params: {
+            params?: {
                 [key: string]: string;
             };
-            secretNames: string[];
+            secretNames?: string[];
             user?: string;
             cwd?: string;
-            timeoutMs: number;
-            killAfterMs: number;
-            startDeadlineMs: number;
-            lostAfterMs: number;
+            timeoutMs?: number;
+            killAfterMs?: number;
+            startDeadlineMs?: number;
+            lostAfterMs?: number;
             concurrency?: number;
             maxFailed?: string;
-            retries: number;
-            successExitCodes: number[];
+            batches?: string;
+            between?: string;
+            batchMaxFailed?: string;
             /** @enum {string} */
-            via: "auto" | "agent" | "ssh";
+            onMaxFailed?: "drain" | "abort" | "pause";
+            countsAsFailed?: ("failed" | "timed_out" | "lost" | "not_started")[];
+            order?: string;
+            retries?: number;
+            successExitCodes?: number[];
             /** @enum {string} */
-            priority: "high" | "normal" | "low";
+            via?: "auto" | "agent" | "ssh";
+            /** @description Which worker may carry it out; present where it goes to no hosts */
+            worker?: string;
+            prefer?: string;
+            /** @description What it wants of its worker */
+            resources?: string;
+            /** @enum {string} */
+            strategy?: "spread" | "pack" | "prefer-zone" | "least-loaded";
+            /** @enum {string} */
+            priority?: "high" | "normal" | "low";
             accountId?: string;
+            /** @description Of a run of a job, whose settings are those of its steps then; of a command that goes out in batches too */
+            stages?: components["schemas"]["RunStage"][];
+        };
+        RunPause: {
+            /** @default  */
+            reason?: string;
         };
         RunPlan: {
             hostCount: number;
@@ -1940,6 +2843,16 @@ export interface components {
                 /** @description Those that are among the first thousand */
                 hosts: string[];
             }[];
+            /** @description One after the other, each with its first hosts; no names where the order is random */
+            batches?: {
+                hostCount: number;
+                hosts: string[];
+            }[];
+            /** @description Of a task without hosts: workers that would take it now, and why others would not */
+            workers?: {
+                count: number;
+                why: string;
+            };
             /** @description Hosts that it would not start on: no account may log in there and no agent is live, or who works there cannot become the user that was asked for */
             refusedCount: number;
             /** @description The first thousand of them, with the reason that the run would have */
@@ -1952,8 +2865,152 @@ export interface components {
         RunRetry: {
             states: ("succeeded" | "failed" | "timed_out" | "cancelled" | "skipped" | "not_started" | "lost")[];
         };
+        RunRollout: {
+            /** @description Which batch goes out, or is over; from 1 */
+            batch: number;
+            batches: number;
+            /** @description Of this batch */
+            hosts: number;
+            /** @description Of this batch and those before it */
+            hostsSoFar: number;
+            /** @enum {string} */
+            phase: "going" | "waiting" | "asking";
+            /** @description RFC 3339, UTC */
+            since: string;
+            /** @description Waits until then */
+            until?: string;
+            /**
+             * @description Why it waits for an answer
+             * @enum {string}
+             */
+            asks?: "between" | "max-failed";
+        };
+        RunStage: {
+            stage: string;
+            needs: string[];
+            /** @enum {string} */
+            when: "all-succeeded" | "any-succeeded" | "any-failed" | "all-done";
+            /** @description Its steps have their turn only where this is met */
+            condition?: string;
+            finally: boolean;
+            steps: components["schemas"]["RunStep"][];
+        };
         /** @enum {string} */
-        RunState: "created" | "waiting" | "running" | "stopping" | "succeeded" | "failed" | "timed_out" | "cancelled" | "skipped";
+        RunState: "created" | "waiting" | "running" | "paused" | "stopping" | "succeeded" | "failed" | "timed_out" | "cancelled" | "skipped";
+        RunStep: {
+            script?: string;
+            command?: string[];
+            lang?: string;
+            args: string[];
+            env: {
+                [key: string]: string;
+            };
+            params: {
+                [key: string]: string;
+            };
+            secretNames: string[];
+            user?: string;
+            cwd?: string;
+            timeoutMs: number;
+            killAfterMs: number;
+            startDeadlineMs: number;
+            lostAfterMs: number;
+            concurrency?: number;
+            maxFailed?: string;
+            batches?: string;
+            between?: string;
+            batchMaxFailed?: string;
+            /** @enum {string} */
+            onMaxFailed?: "drain" | "abort" | "pause";
+            countsAsFailed?: ("failed" | "timed_out" | "lost" | "not_started")[];
+            order?: string;
+            retries: number;
+            successExitCodes: number[];
+            /** @enum {string} */
+            via: "auto" | "agent" | "ssh";
+            /** @description Which worker may carry it out; present where it goes to no hosts */
+            worker?: string;
+            prefer?: string;
+            /** @description What it wants of its worker */
+            resources?: string;
+            /** @enum {string} */
+            strategy?: "spread" | "pack" | "prefer-zone" | "least-loaded";
+            /** @enum {string} */
+            priority: "high" | "normal" | "low";
+            accountId?: string;
+            /** @description Its number, by which executions name it */
+            task: number;
+            step: string;
+            /** @description Steps of the same stage */
+            needs: string[];
+            /** @enum {string} */
+            onFailure: "stop" | "continue";
+            state: components["schemas"]["RunState"];
+            hostCount: number;
+            counts: components["schemas"]["ExecutionCounts"];
+            /** @description Of a step that declares some and is over: what its hosts told, drawn together */
+            outputs?: {
+                [key: string]: string | number | boolean | string[];
+            };
+            /** @description Why it has failed by them */
+            outputsFault?: string;
+            /** @description Since when it has its turn, in the present round */
+            openedAt?: string;
+            /** @description It has its turn only where this is met */
+            condition?: string;
+            /** @description Which hosts of a step before it it goes to: chosen when its turn has come */
+            chooses?: string;
+            /** @description What the condition of its stage and its own have come to, once its turn had come */
+            decision?: {
+                stage?: {
+                    met: boolean;
+                    /** @description What it went by, cut where it is long; null: there was no value */
+                    values: {
+                        [key: string]: string | null;
+                    };
+                };
+                step?: {
+                    met: boolean;
+                    /** @description What it went by, cut where it is long; null: there was no value */
+                    values: {
+                        [key: string]: string | null;
+                    };
+                };
+                /** @description How many were chosen of those that it might have gone to */
+                hosts?: {
+                    of: number;
+                    chosen: number;
+                };
+            };
+            /** @description Why it was passed over, so that what needs it goes on */
+            skippedBecause?: string;
+            /** @description How far it has come, where it goes in batches or may ask */
+            rollout?: components["schemas"]["RunRollout"];
+        };
+        RunWhy: {
+            /** @description Tasks without hosts that wait, the first hundred */
+            waiting: {
+                task: number;
+                step?: string;
+                /** @description That would take it now */
+                workers: number;
+                /** @description How many of all, and by what the others would not: 0 of 12 workers: 8 labels, 4 memory */
+                why: string;
+            }[];
+            /** @description Those that went out, the last hundred */
+            chosen: {
+                task: number;
+                step?: string;
+                /** Format: uuid */
+                worker: string;
+                /** @description Workers that were found to fit */
+                considered: number;
+                /** @description From 0 to 100 each, before weights; absent for the only one */
+                scores?: {
+                    [key: string]: number;
+                };
+            }[];
+        };
         Self: {
             id: string;
             name: string;
@@ -2032,6 +3089,10 @@ export interface components {
             id: string;
             name: string;
             zone: string;
+            /** @description Of the token that it joined with */
+            labels: {
+                [key: string]: string;
+            };
             agentAddress: string;
             linked: boolean;
             /** @description It takes no new work */
@@ -2047,10 +3108,19 @@ export interface components {
             figuresAt?: string;
             rssBytes?: number;
             lagMs?: number;
+            /** @description Of its machine; absent where it takes no tasks without hosts */
+            resources?: {
+                total: components["schemas"]["Resources"];
+                free: components["schemas"]["Resources"];
+                /** @description Busy on average */
+                loadMilliCpus: number;
+            };
             /** @description What is under way and what waits, by the way it goes */
             lanes?: {
                 agent: components["schemas"]["WorkerLane"];
                 ssh: components["schemas"]["WorkerLane"];
+                /** @description On its own machine; absent where it carries out nothing there */
+                process?: components["schemas"]["WorkerLane"];
             };
         };
         WorkerJoin: {
@@ -2186,7 +3256,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Run a script or command on hosts */
+            /** @description Run a script or command on hosts, or on a worker */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2231,7 +3301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description host-is-twin */
+            /** @description host-is-twin, too-many-runs */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2338,6 +3408,15 @@ export interface operations {
             };
             /** @description host-is-twin */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2481,7 +3560,9 @@ export interface operations {
     };
     cancelRun: {
         parameters: {
-            query?: never;
+            query?: {
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The same key with the same request gets the first answer again */
                 "Idempotency-Key"?: string;
@@ -2493,7 +3574,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Start nothing more and end what runs */
+            /** @description Start nothing more and end what runs; what comes finally is done after it, unless forced */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -2540,6 +3621,309 @@ export interface operations {
             };
             /** @description run-already-finished */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunPause"];
+            };
+        };
+        responses: {
+            /** @description Start nothing more until it is resumed; what runs goes on to its end */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-already-finished, run-stopping */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunPause"];
+            };
+        };
+        responses: {
+            /** @description Let a paused run go on; of one that is not paused nothing changes */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-already-finished, run-asks */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunAnswer"];
+            };
+        };
+        responses: {
+            /** @description Answer what a rollout of it asks: whether it goes on */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing-asked */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2630,8 +4014,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description nothing-to-retry, run-not-finished */
+            /** @description nothing-to-retry, run-not-finished, too-many-runs */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2677,6 +4070,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Why tasks without hosts wait, and by what the workers of others were chosen */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunWhy"];
                 };
             };
             /** @description bad-input */
@@ -2913,6 +4382,7 @@ export interface operations {
                 cursor?: string;
                 state?: string;
                 host?: string;
+                task?: number;
             };
             header?: never;
             path: {
@@ -3158,6 +4628,7 @@ export interface operations {
             query?: {
                 hosts?: number;
                 groups?: number;
+                task?: number;
             };
             header?: never;
             path: {
@@ -3209,6 +4680,1171 @@ export interface operations {
             };
             /** @description run-not-found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOutputValues: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                host?: string;
+                task?: number;
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Output values: what scripts told through DROVER_OUTPUT, of executions that told some */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["OutputValues"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                name?: string;
+                owner?: string;
+                team?: string;
+                tag?: string;
+                state?: "draft" | "published" | "retired";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List jobs by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Job"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    applyJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobApply"];
+            };
+        };
+        responses: {
+            /** @description Make the text of a job its draft: of a new job, of a new version, or in the place of the draft; the same text again changes nothing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobApplied"];
+                };
+            };
+            /** @description bad-duration, bad-input, bad-target, job-cycle, job-expression, job-key-unknown, job-name-twice, job-reference-unknown, job-unreachable, job-unreadable, parameter-invalid, script-empty, script-format */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-changed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large, script-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-jobs */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validateJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobValidate"];
+            };
+        };
+        responses: {
+            /** @description What is wrong with the text of a job, all of it at once, with lines and columns */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobValidated"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retireJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobRetire"];
+            };
+        };
+        responses: {
+            /** @description Retire every version of a job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-version-state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJobVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The versions of a job, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["JobVersion"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJobVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a version of a job, with its text */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobVersionDetail"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found, job-version-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportJobVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The text of a version as it was sent, byte for byte */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found, job-version-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishJobVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                job: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobVersionMove"];
+            };
+        };
+        responses: {
+            /** @description Publish a draft: from then on it never changes, and is what runs of the job take */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobVersion"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found, job-version-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-changed, job-version-state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retireJobVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                job: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobVersionMove"];
+            };
+        };
+        responses: {
+            /** @description Retire a version: it is kept, and nothing runs by it any more */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobVersion"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found, job-version-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-changed, job-version-state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diffJobVersions: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the text of one version becomes that of another, line by line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDiff"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description job-not-found, job-version-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobRun"];
+            };
+        };
+        responses: {
+            /** @description Run a published version of a job */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input, bad-target, parameter-invalid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-out-of-scope, permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description account-not-found, host-not-found, job-not-found, job-version-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description host-is-twin, job-version-state, too-many-runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no-target-matched, too-many-targets */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description schema-newer */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3373,6 +6009,15 @@ export interface operations {
             };
             /** @description host-name-taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3643,6 +6288,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description jump-path-invalid */
             422: {
                 headers: {
@@ -3728,6 +6382,15 @@ export interface operations {
             };
             /** @description host-not-found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3928,6 +6591,15 @@ export interface operations {
             };
             /** @description account-ambiguous */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4768,6 +7440,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description database-unavailable, overloaded */
             503: {
                 headers: {
@@ -5014,6 +7695,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description no-target-matched, package-invalid */
             422: {
                 headers: {
@@ -5106,6 +7796,15 @@ export interface operations {
             };
             /** @description host-is-twin */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5277,6 +7976,15 @@ export interface operations {
             };
             /** @description host-is-twin, upgrade-in-progress */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6141,6 +8849,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description database-unavailable, overloaded */
             503: {
                 headers: {
@@ -6352,6 +9069,15 @@ export interface operations {
             };
             /** @description agents-share-user, secret-shown-once, token-name-taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6633,6 +9359,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description too-many-accounts */
             422: {
                 headers: {
@@ -6898,6 +9633,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description database-unavailable, overloaded */
             503: {
                 headers: {
@@ -7028,6 +9772,916 @@ export interface operations {
             };
             /** @description permission-denied */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List channels by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Channel"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelCreate"];
+            };
+        };
+        responses: {
+            /** @description Make a channel; where it leads is sealed, and never shown again */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description bad-duration, bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-channels */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a channel */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeChannel: {
+        parameters: {
+            query?: {
+                force?: "true" | "false";
+            };
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-in-use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelChange"];
+            };
+        };
+        responses: {
+            /** @description Change a channel; what is not given stays */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description bad-duration, bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-changed, channel-in-use, channel-name-taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Send one message by a channel now, and tell what the far end said */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelTested"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-busy */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description secret-unreadable */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                channel?: string;
+                state?: "waiting" | "delivered" | "failed";
+                event?: "failed" | "timed_out" | "lost" | "cancelled" | "recovered" | "succeeded" | "late";
+                run?: string;
+                job?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List notices, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Notice"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a notice, what it says, and every try to tell it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeDetail"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description notice-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNoticeRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the rules that say who is told of what, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["NoticeRule"][];
+                        /** @description Pass it as cursor for the next page; absent on the last */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addNoticeRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeRuleAdd"];
+            };
+        };
+        responses: {
+            /** @description Have a channel told of ends of runs, and that they are late: of all, or of those of a job, an owner or a team */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeRule"];
+                };
+            };
+            /** @description bad-duration, bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description channel-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too-many-notice-rules */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNoticeRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description notice-rule-not-found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

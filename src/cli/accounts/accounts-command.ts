@@ -282,8 +282,8 @@ async function rotateKeys(flags: AnswerFlags): Promise<void> {
   const result = dataOf(await openSession().client.POST('/api/v1/keys/rotate'));
   if (result.unreadable > 0) process.exitCode = EXIT.failed;
   const moved =
-    `${result.accountSecrets} credentials, ${result.runSecrets} runs' secrets and ${result.systemSecrets} of the ` +
-    'system were re-encrypted';
+    `${result.accountSecrets} credentials, ${result.runSecrets} runs' secrets, ${result.channels} channels and ` +
+    `${result.systemSecrets} secrets of the system were re-encrypted`;
   await answer(flags, result, () =>
     result.unreadable === 0
       ? `everything is under master key ${result.keyId} now: ${moved}`

@@ -281,11 +281,11 @@ async function follow(client: DroverClient, id: string, { json }: AnswerFlags): 
   }
 }
 
-/** Exit code 0 only when every agent has the version. */
+/** Exit code 0 when every agent has the version that can be given it. */
 async function finish(client: DroverClient, ended: Upgrade, flags: AnswerFlags): Promise<void> {
   const items = await agentsOf(client, ended.id);
   const others = items.filter((agent) => agent.state !== 'succeeded');
-  // Of one that succeeded only hosts without an agent are skipped: there is nothing to upgrade, and nothing failed.
+  // Of one that succeeded only hosts are skipped whose agent is no package, or that have none: nothing failed there.
   const failed = others.filter((agent) => agent.state !== 'skipped');
   if (flags.json) await answer(flags, { upgrade: ended, agents: items }, () => '');
   else {

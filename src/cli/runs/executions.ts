@@ -9,7 +9,15 @@ export type OutputPlace = Pick<Execution, 'runId' | 'task' | 'ordinal' | 'attemp
 export function executionsOf(
   session: Session,
   runId: string,
-  { host, states }: { readonly host?: string | undefined; readonly states?: readonly Execution['state'][] } = {},
+  {
+    host,
+    states,
+    task,
+  }: {
+    readonly host?: string | undefined;
+    readonly states?: readonly Execution['state'][];
+    readonly task?: number | undefined;
+  } = {},
 ): AsyncGenerator<Execution> {
   return allPages((cursor) =>
     session.patient
@@ -18,7 +26,7 @@ export function executionsOf(
           path: { runId },
           query: {
             limit: 1_000,
-            ...given({ host, state: states === undefined ? undefined : states.join(','), cursor }),
+            ...given({ host, task, state: states === undefined ? undefined : states.join(','), cursor }),
           },
         },
       })

@@ -5,6 +5,11 @@ import { foldNames } from '../../domain/target/fold-names.ts';
 import { paintState, stateWord, type Paint } from '../render.ts';
 import { plainText } from '../text-width.ts';
 
+/** Where it runs, for people: its host, or that a worker carries it out. No host can be called that. */
+export function hostText(host: string | undefined): string {
+  return host ?? '(worker)';
+}
+
 export interface Ending {
   readonly state: string;
   readonly outcome?: Outcome | undefined;
@@ -75,9 +80,10 @@ function digest(...parts: readonly (string | Buffer)[]): string {
 
 /** Output that several hosts share, once, under their names. `decode` makes text of bytes. */
 export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uint8Array) => string): string {
-  const more = group.count > group.hosts.length ? ` … and ${group.count - group.hosts.length} more` : '';
+  const hosts = group.hosts.length === 0 && group.count > 0 ? [hostText(undefined)] : group.hosts;
+  const more = group.count > hosts.length ? ` … and ${group.count - hosts.length} more` : '';
   const head =
-    `${paint.bold(`── ${plainText(foldNames(group.hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ` +
+    `${paint.bold(`── ${plainText(foldNames(hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ` +
     `${paintState(group.ending.state, paint, endingText(group.ending))}` +
     `${group.difference === undefined ? '' : ` ${paint.yellow(`(${group.difference})`)}`}`;
   const [stdout, stderr] = [block(group.stdout, paint, decode), block(group.stderr, paint, decode)];

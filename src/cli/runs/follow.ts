@@ -2,11 +2,12 @@
  * Follows a run to its end: a progress bar on a terminal, plain lines otherwise, failures as they come, and live output when asked for.
  * A server that goes away meanwhile is waited for; the run does not need us.
  */
-import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run } from '@drover/sdk';
+import { DroverUnreachableError, watchRun, type Execution, type LiveOutput, type Run, type Schemas } from '@drover/sdk';
 import { pause, systemClock } from '../../base/clock.ts';
 import { isTerminalExecution } from '../../domain/crew/execution-machine.ts';
 import { answer, type OutputForm } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { exitOfRun } from '../exit.ts';
 import {
   Interrupts,
@@ -18,10 +19,11 @@ import {
 } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { canAsk, isTerminal, note, out, paintOf } from '../out.ts';
-import { countsLine, isBad, paintState, progressLine } from '../render.ts';
-import { endingText } from './folded-text.ts';
+import { countsLine, isBad, paintState, progressLine, totalOfRun } from '../render.ts';
+import { endingText, hostText } from './folded-text.ts';
 import { executionsOf, readKept } from './executions.ts';
 import { printFolded, printMachine } from './result.ts';
+import type { StepNames } from './run-steps.ts';
 import type { Session } from '../servers/session.ts';
 import { plainText, terminalText } from '../text-width.ts';
 
@@ -36,6 +38,8 @@ export interface FollowFlags {
   readonly output?: OutputForm;
   readonly live?: boolean;
   readonly host?: string;
+  /** Number of the only step that is shown, in a run of a job. */
+  readonly task?: number;
   /** Somebody looks at a run that others may have made: an interrupt leaves it alone. */
   readonly watching?: boolean;
   readonly onDisconnect?: OnDisconnect;
@@ -63,7 +67,7 @@ export async function followToEnd(session: Session, run: Run, flags: FollowFlags
 
 export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {
   if (flags.json) await printMachine(session, run, flags);
-  else await printFolded(session, run, { outputs: flags.live !== true });
+  else await printFolded(session, run, { outputs: flags.live !== true, ...given({ task: flags.task }) });
 }
 
 class Follower {
@@ -75,6 +79,7 @@ class Follower {
   readonly #abort = new AbortController();
   readonly #gone = new AbortController();
   #latest: Run;
+  #steps: StepNames = new Map();
   #failures = 0;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #drawn = '';
@@ -103,6 +108,8 @@ class Follower {
       question: (text) => this.#ask(text),
     });
     const stopListening = listenForInterrupts(interrupts, asks);
+    if (this.#latest.job !== undefined)
+      this.#steps = await (await import('./run-steps.ts')).stepNames(this.#session, this.#latest);
     const early = this.#flags.held?.release();
     if (early !== undefined) interrupts.disconnect(early);
     this.#draw();
@@ -110,7 +117,8 @@ class Follower {
       for await (const event of this.#events()) {
         if (event.event === 'execution') await this.#execution(event.data);
         else if (event.event === 'output') await this.#output(event.data);
-        else if (event.event !== 'timeline') this.#latest = event.data;
+        else if (event.event === 'timeline') await this.#happened(event.data);
+        else this.#latest = event.data;
         if (event.event === 'end') return { run: event.data };
         this.#draw();
       }
@@ -141,27 +149,52 @@ class Follower {
   }
 
   async #execution(execution: Execution): Promise<void> {
-    if (this.#flags.host !== undefined && execution.host !== this.#flags.host) return;
+    if (!this.#isShown(execution)) return;
     if (this.#flags.live && isTerminalExecution(execution.state)) await this.#fillIn(execution);
     if (this.#flags.json || !isBad(execution.state)) return;
     this.#failures++;
     if (this.#failures <= FAILURES_SHOWN)
       this.#say(
-        `${paintState(execution.state, this.#paint, '✗')} ${plainText(execution.host)}: ${endingText(execution)}` +
+        `${paintState(execution.state, this.#paint, '✗')} ${this.#nameOf(execution)}: ${endingText(execution)}` +
           `${execution.detail ? ` (${plainText(execution.detail)})` : ''}`,
       );
     if (this.#failures === FAILURES_SHOWN + 1) this.#say(this.#paint.dim('… further failures are in the result'));
   }
 
-  async #output({ host, ordinal, attempt, stream, offset, base64 }: LiveOutput): Promise<void> {
-    if (!this.#flags.live || (this.#flags.host !== undefined && host !== this.#flags.host)) return;
-    await this.#take({ host, ordinal, attempt, stream, offset, bytes: Buffer.from(base64, 'base64') });
+  /** What keeps it from going on, and how it goes on. */
+  async #happened(entry: Schemas['TimelineEntry']): Promise<void> {
+    const { id } = this.#latest;
+    const next = new Map([
+      ['paused', `drover runs resume ${id}`],
+      ['batch-asks', `drover runs answer ${id} yes --batch ${String(entry.detail.batch)}`],
+    ]).get(entry.kind);
+    if (this.#flags.json || (next === undefined && !['resumed', 'answered'].includes(entry.kind))) return;
+    const { timelineText } = await import('./timeline-text.ts');
+    const told = `${entry.kind === 'batch-asks' ? 'asks' : entry.kind}: ${timelineText(entry, new Map())}`;
+    this.#say(this.#paint.yellow(next === undefined ? told : `${told} (${next})`));
+  }
+
+  #isShown({ host, task }: Pick<LivePiece, 'host' | 'task'>): boolean {
+    const { host: only, task: step } = this.#flags;
+    return (only === undefined || host === only) && (step === undefined || task === step);
+  }
+
+  /** With its step, in a run of a job. */
+  #nameOf({ host, task }: Pick<LivePiece, 'host' | 'task'>): string {
+    const step = this.#steps.get(task);
+    return plainText(step === undefined ? hostText(host) : host === undefined ? step : `${step} on ${host}`);
+  }
+
+  async #output({ host, task, ordinal, attempt, stream, offset, base64 }: LiveOutput): Promise<void> {
+    if (!this.#flags.live || !this.#isShown({ host, task })) return;
+    await this.#take({ host, task, ordinal, attempt, stream, offset, bytes: Buffer.from(base64, 'base64') });
   }
 
   /** What did not come live is in the record. */
   async #fillIn(execution: Execution): Promise<void> {
     for (const stream of ['stdout', 'stderr'] as const) {
-      const at = { host: execution.host, ordinal: execution.ordinal, attempt: execution.attempt, stream };
+      const { host, task, ordinal, attempt } = execution;
+      const at = { host, task, ordinal, attempt, stream };
       const { size, head } = execution[stream];
       if (size > this.#lines.shown(at)) {
         const kept = await readKept(this.#session, execution, stream);
@@ -176,12 +209,15 @@ class Follower {
     await this.#write(piece, this.#lines.take(piece));
   }
 
-  async #write({ host, stream }: Pick<LivePiece, 'host' | 'stream'>, lines: readonly string[]): Promise<void> {
+  async #write(
+    { stream, ...of }: Pick<LivePiece, 'host' | 'task' | 'stream'>,
+    lines: readonly string[],
+  ): Promise<void> {
     if (lines.length === 0) return;
     this.#clear();
     const [mark, paint] = [stream === 'stdout' ? '│' : '┆', paintOf(stream)];
     const text = lines
-      .map((line) => `${paint.dim(`${plainText(host)} ${mark}`)} ${isTerminal(stream) ? terminalText(line) : line}\n`)
+      .map((line) => `${paint.dim(`${this.#nameOf(of)} ${mark}`)} ${isTerminal(stream) ? terminalText(line) : line}\n`)
       .join('');
     if (stream === 'stdout') await out(text);
     else process.stderr.write(text);
@@ -248,12 +284,13 @@ class Follower {
       return;
     }
     this.#drawnAt = systemClock.monotonicMs();
-    const { counts, hostCount, id } = this.#latest;
+    const { counts, id } = this.#latest;
+    const total = totalOfRun(this.#latest);
     const line =
       this.#question ??
       (this.#bar
-        ? progressLine(counts, hostCount, process.stderr.columns || 80, this.#paint)
-        : `${id}: ${countsLine(counts, this.#paint)} of ${hostCount}`);
+        ? progressLine(counts, total, process.stderr.columns || 80, this.#paint)
+        : `${id}: ${countsLine(counts, this.#paint)} of ${total}`);
     if (line === this.#drawn) return;
     this.#drawn = line;
     process.stderr.write(this.#bar ? `\r\x1b[K${line}` : `${line}\n`);

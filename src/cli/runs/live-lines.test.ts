@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LiveLines, unseen, type LivePiece } from './live-lines.ts';
 
 function piece(offset: number, text: string, more: Partial<LivePiece> = {}): LivePiece {
-  return { host: 'h', ordinal: 0, attempt: 1, stream: 'stdout', offset, bytes: Buffer.from(text), ...more };
+  return { host: 'h', task: 0, ordinal: 0, attempt: 1, stream: 'stdout', offset, bytes: Buffer.from(text), ...more };
 }
 
 describe('live output', () => {
@@ -44,6 +44,14 @@ describe('live output', () => {
     lines.take(piece(0, 'old\n'));
     expect(lines.take(piece(0, 'new\n', { attempt: 2 }))).toEqual(['new']);
     expect(lines.take(piece(4, 'late\n'))).toEqual([]);
+  });
+
+  it('keeps steps apart on one host, whichever attempt each is at', () => {
+    const lines = new LiveLines();
+    expect(lines.take(piece(0, 'a second attempt\n', { attempt: 2 }))).toEqual(['a second attempt']);
+    expect(lines.take(piece(0, 'another step\n', { task: 1 }))).toEqual(['another step']);
+    expect(lines.take(piece(17, 'on\n', { attempt: 2 }))).toEqual(['on']);
+    expect([lines.shown(piece(0, '', { task: 1 })), lines.shown(piece(0, '', { task: 2 }))]).toEqual([13, 0]);
   });
 
   it('keeps hosts and streams apart, and no line grows without end', () => {

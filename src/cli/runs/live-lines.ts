@@ -5,7 +5,9 @@
 import { StringDecoder } from 'node:string_decoder';
 
 export interface LivePiece {
-  readonly host: string;
+  /** Absent where it is of a task without hosts. */
+  readonly host?: string | undefined;
+  readonly task: number;
   readonly ordinal: number;
   readonly attempt: number;
   readonly stream: 'stdout' | 'stderr';
@@ -27,7 +29,7 @@ export class LiveLines {
   readonly #streams = new Map<string, StreamState>();
 
   /** Bytes of this stream that were shown or are known to be missing. */
-  shown(piece: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): number {
+  shown(piece: Pick<LivePiece, 'task' | 'ordinal' | 'attempt' | 'stream'>): number {
     return this.#state(piece).shown;
   }
 
@@ -51,7 +53,7 @@ export class LiveLines {
   }
 
   /** What has no line end yet, when nothing more will come. */
-  flush(piece: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): string[] {
+  flush(piece: Pick<LivePiece, 'task' | 'ordinal' | 'attempt' | 'stream'>): string[] {
     return this.#end(this.#state(piece));
   }
 
@@ -61,8 +63,8 @@ export class LiveLines {
     return rest === '' ? [] : [rest];
   }
 
-  #state({ ordinal, attempt, stream }: Pick<LivePiece, 'ordinal' | 'attempt' | 'stream'>): StreamState {
-    const key = `${ordinal} ${stream}`;
+  #state({ task, ordinal, attempt, stream }: Pick<LivePiece, 'task' | 'ordinal' | 'attempt' | 'stream'>): StreamState {
+    const key = `${task} ${ordinal} ${stream}`;
     let state = this.#streams.get(key);
     if (!state || state.attempt < attempt)
       this.#streams.set(key, (state = { attempt, decoder: new StringDecoder('utf8'), rest: '', shown: 0 }));

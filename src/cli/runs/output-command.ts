@@ -6,18 +6,20 @@ import { dataOf, DroverApiError, watchRun, type Execution, type Run } from '@dro
 import type { Command } from 'commander';
 import { command, type OutputForm } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
+import { given } from '../../base/given.ts';
 import { UsageError } from '../exit.ts';
 import { Faults, number } from '../input.ts';
 import { unseen } from './live-lines.ts';
 import { isTerminal, note, out, paintOf, shownText, type StreamName } from '../out.ts';
 import { paintState } from '../render.ts';
-import { endingText } from './folded-text.ts';
+import { endingText, hostText } from './folded-text.ts';
 import { executionsOf, readKept } from './executions.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
 
 interface OutputFlags {
   readonly host?: string;
+  readonly step?: string;
   readonly follow?: boolean;
   readonly attempt?: string;
   readonly raw?: boolean;
@@ -46,6 +48,7 @@ export function addOutputCommand(runs: Command, fetchRun: FetchRun): void {
   })
     .argument('<id>', 'id, a beginning of it that fits one run, or last')
     .option('--host <name>', 'one host')
+    .option('--step <name>', 'one step, of a run of a job')
     .option('-f, --follow', 'live, until the run has ended')
     .option('--attempt <n>', 'of an earlier attempt of one host (default: the last)')
     .option('--raw', 'exact bytes of one stream of one host, as they are kept')
@@ -82,9 +85,11 @@ function checked(flags: OutputFlags): StreamName {
   return flags.stream === 'stderr' ? 'stderr' : 'stdout';
 }
 
-async function show(session: Session, run: Run, flags: OutputFlags, stream: StreamName): Promise<number> {
+async function show(session: Session, run: Run, asked: OutputFlags, stream: StreamName): Promise<number> {
+  const task = await taskOf(session, run, asked.step);
+  const flags = { ...asked, ...given({ task }) };
   if (flags.raw || flags.full || flags.attempt !== undefined) {
-    const execution = await attemptOf(session, await oneExecution(session, run.id, flags.host), flags.attempt);
+    const execution = await attemptOf(session, await oneExecution(session, run, flags), flags.attempt);
     if (!flags.raw && !flags.full) {
       await printHost(session, execution);
       return EXIT.succeeded;
@@ -98,26 +103,45 @@ async function show(session: Session, run: Run, flags: OutputFlags, stream: Stre
     return code;
   }
   if (flags.host !== undefined) {
-    const execution = await oneExecution(session, run.id, flags.host);
+    const execution = await oneExecution(session, run, flags);
     if (flags.json) await (await import('./result.ts')).printMachine(session, run, flags);
     else if (flags.follow && OPEN.has(execution.state))
       return (await import('./follow.ts')).followToEnd(session, run, {
         live: true,
-        host: execution.host,
+        ...given({ host: execution.host }),
+        task: execution.task,
         watching: true,
       });
     else await printHost(session, execution);
     return EXIT.succeeded;
   }
-  if (flags.follow) return (await import('./follow.ts')).followToEnd(session, run, { live: true, watching: true });
+  if (flags.follow)
+    return (await import('./follow.ts')).followToEnd(session, run, {
+      live: true,
+      watching: true,
+      ...given({ task }),
+    });
   await (await import('./follow.ts')).printResult(session, run, flags);
   return EXIT.succeeded;
 }
 
 /** By name; without one the only host of the run. */
-async function oneExecution(session: Session, runId: string, host: string | undefined): Promise<Execution> {
+/** By its number. */
+async function taskOf(session: Session, run: Run, step: string | undefined): Promise<number | undefined> {
+  if (step === undefined) return undefined;
+  const { stepNamed, stepNames } = await import('./run-steps.ts');
+  return stepNamed(await stepNames(session, run), step);
+}
+
+async function oneExecution(
+  session: Session,
+  { id: runId, job }: Run,
+  { host, task }: { readonly host?: string; readonly task?: number },
+): Promise<Execution> {
   let found: Execution | undefined;
-  for await (const execution of executionsOf(session, runId, { host })) {
+  for await (const execution of executionsOf(session, runId, { host, task })) {
+    if (found && job !== undefined && found.host === execution.host)
+      throw new UsageError(`${hostText(found.host)} has several steps in this run: name one with --step.`);
     if (found) throw new UsageError('--raw, --full and --attempt show one host: name it with --host.');
     found = execution;
   }
@@ -141,7 +165,7 @@ async function attemptOf(session: Session, execution: Execution, attempt: string
   const found = history.find((past) => past.attempt === Number(attempt));
   if (found) return found;
   throw new UsageError(
-    `${execution.host} has had no attempt ${attempt} in this run: it is at attempt ${execution.attempt}.`,
+    `${hostText(execution.host)} has had no attempt ${attempt} in this run: it is at attempt ${execution.attempt}.`,
   );
 }
 
@@ -157,7 +181,7 @@ async function printHost(session: Session, execution: Execution): Promise<void> 
     else process.stderr.write(text);
   }
   note(
-    `${paintState(execution.state, paintOf('stderr'), `${plainText(execution.host)}: ${endingText(execution)}`)}` +
+    `${paintState(execution.state, paintOf('stderr'), `${plainText(hostText(execution.host))}: ${endingText(execution)}`)}` +
       `${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}`,
   );
 }
@@ -179,7 +203,7 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
   if (OPEN.has(execution.state))
     throw new DroverApiError(409, {
       code: 'output-not-available',
-      detail: `${execution.host} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw`,
+      detail: `${hostText(execution.host)} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw`,
     });
   // What is kept whole needs no host, which may be away.
   if (execution[stream].gap === 0) return printRaw(session, execution, stream);
@@ -187,9 +211,12 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
     throw new DroverApiError(409, {
       code: 'output-not-available',
       detail:
-        'Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept ' +
-        '(--raw). For large output that is to be read later, have the script write a file, or install the agent: ' +
-        `drover agents install -t ${execution.host}`,
+        execution.host === undefined
+          ? 'On a worker nothing stays once the result is safe: of this output head and tail are kept (--raw). For ' +
+            'large output that is to be read later, have the script send it somewhere.'
+          : 'Over SSH nothing stays on the host once the result is safe: of this output head and tail are kept ' +
+            '(--raw). For large output that is to be read later, have the script write a file, or install the agent: ' +
+            `drover agents install -t ${execution.host}`,
     });
   await copyRanges(session, execution, stream, { source: 'host', from: 0, to: Number.POSITIVE_INFINITY });
   return EXIT.succeeded;
@@ -197,6 +224,7 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
 
 /** Over SSH nothing stays on the host once the result is safe; an agent keeps the whole for days. */
 function whereTheRestIs(execution: Execution, flags: string): string {
+  if (execution.host === undefined) return ', nor on the worker any more: nothing stays there';
   return execution.executor?.kind === 'worker'
     ? ', nor on the host any more: over SSH nothing stays there'
     : `; they are on the host: ${flags}`;
@@ -317,7 +345,8 @@ class RawFollower {
 function tellOther({ host, stderr }: Execution): void {
   if (stderr.size > 0)
     note(
-      `drover: this is the standard output of ${plainText(host)}; it wrote ${stderr.size} bytes to standard error too: --stream stderr`,
+      `drover: this is the standard output of ${plainText(hostText(host))}; it wrote ${stderr.size} bytes to standard ` +
+        'error too: --stream stderr',
     );
 }
 

@@ -13,8 +13,11 @@ const HOSTS_WIDTH_MAX = 40;
 
 export function planText(plan: RunPlan, what: Parameters<typeof whatText>[0]): string {
   return [
-    `would run on ${hostsText(plan.hostCount)}: ${namesText(plan)}`,
+    plan.workers
+      ? `would run on a worker; ready for it now: ${plainText(plan.workers.why)}`
+      : `would run on ${hostsText(plan.hostCount)}: ${namesText(plan)}`,
     ...asText(plan.as),
+    ...batchesText(plan.batches ?? []),
     ...whatText(what),
     ...refusedText(plan),
     'nothing was written',
@@ -30,6 +33,19 @@ function asText(groups: RunPlan['as']): string[] {
   return [
     ...rows.map(([hosts, whom]) => `  ${padText(hosts, width)}  ${whom}`),
     ...(more > 0 ? [`  … and ${hostsText(more)} more, as others yet (-o json)`] : []),
+  ];
+}
+
+function batchesText(batches: NonNullable<RunPlan['batches']>): string[] {
+  if (batches.length === 0) return [];
+  const shown = batches.slice(0, ROWS_SHOWN);
+  return [
+    `in ${batches.length} ${batches.length === 1 ? 'batch' : 'batches'}, one after the other:`,
+    ...shown.map((batch, at) => {
+      const names = batch.hosts.length === 0 ? '' : `: ${namesText(batch)}`;
+      return `  ${at + 1}  ${hostsText(batch.hostCount)}${names}`;
+    }),
+    ...(batches.length > shown.length ? [`  … and ${batches.length - shown.length} more (-o json)`] : []),
   ];
 }
 

@@ -1,12 +1,15 @@
 /** The result of a run: folded for people, one document for programs. Written piece by piece, however much it is. */
 import { dataOf, type Execution, type Run } from '@drover/sdk';
+import { given } from '../../base/given.ts';
 import type { OutputForm } from '../command.ts';
+import { plainText } from '../text-width.ts';
 import { jsonText } from '../form-text.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
 import { verdictLine } from '../render.ts';
 import { executionsOf, readKept } from './executions.ts';
 import { foldedText, Likenesses, type FoldedGroup, type Kept } from './folded-text.ts';
 import type { Session } from '../servers/session.ts';
+import type { ValuesBeside } from './values.ts';
 
 const GROUPS_MAX = 100;
 /** Executions whose output is read at once. */
@@ -15,16 +18,41 @@ const READ_AHEAD = 16;
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Prints the folded output, unless it was shown live, and the verdict. */
-export async function printFolded(session: Session, run: Run, shown: { readonly outputs: boolean }): Promise<void> {
-  if (shown.outputs) await printGroups(session, run);
+export async function printFolded(
+  session: Session,
+  run: Run,
+  shown: { readonly outputs: boolean; readonly task?: number },
+): Promise<void> {
+  if (run.job !== undefined) await printSteps(session, run, shown);
+  else if (shown.outputs) await printGroups(session, run);
   note(verdictLine(run, paintOf('stderr')));
 }
 
-async function printGroups(session: Session, run: Run): Promise<void> {
+/** Step by step, in the order of the job: how far each has come, and what it said. */
+async function printSteps(
+  session: Session,
+  run: Run,
+  { outputs, task: only }: { readonly outputs: boolean; readonly task?: number },
+): Promise<void> {
+  const { runDetail, namesIn } = await import('./run-steps.ts');
+  const { stageLines } = await import('./run-text.ts');
+  const detail = await runDetail(session, run.id);
+  const paint = paintOf('stdout');
+  for (const [task, name] of outputs ? namesIn(detail) : []) {
+    const step = detail.stages!.flatMap(({ steps }) => steps).find((one) => one.task === task)!;
+    const hasRun = Object.values(step.counts).some((count) => count > 0);
+    if (!hasRun || (only !== undefined && task !== only)) continue;
+    await out(`${paint.bold(`— ${plainText(name)}: ${step.state} —`)}\n`);
+    await printGroups(session, run, task);
+  }
+  if (only === undefined) note(stageLines(detail.stages!, false).join('\n'));
+}
+
+async function printGroups(session: Session, run: Run, task?: number): Promise<void> {
   const paint = paintOf('stdout');
   const { items } = dataOf(
     await session.patient.GET('/api/v1/runs/{runId}/output-groups', {
-      params: { path: { runId: run.id }, query: { groups: GROUPS_MAX } },
+      params: { path: { runId: run.id }, query: { groups: GROUPS_MAX, ...given({ task }) } },
     }),
   );
   const likenesses = new Likenesses();
@@ -52,10 +80,10 @@ async function printGroups(session: Session, run: Run): Promise<void> {
 export async function printMachine(
   session: Session,
   run: Run,
-  { output, host }: { readonly output?: OutputForm; readonly host?: string },
+  { output, host, task }: { readonly output?: OutputForm; readonly host?: string; readonly task?: number },
 ): Promise<void> {
   if (output === 'name') return out(`${run.id}\n`);
-  if (output === 'jsonl') return printExecutions(session, run, host, (text) => `${text}\n`);
+  if (output === 'jsonl') return printExecutions(session, run, { host, task }, (text) => `${text}\n`);
   if (output === 'yaml') {
     // YAML has no end that could be written later: the executions are a list below their run.
     const { yamlText } = await import('../yaml-text.ts');
@@ -63,12 +91,12 @@ export async function printMachine(
     return printExecutions(
       session,
       run,
-      host,
+      { host, task },
       (text) => `- ${yamlText(JSON.parse(text)).trimEnd().replaceAll('\n', '\n  ')}\n`,
     );
   }
   await out(`{"run":${jsonText(run)},"executions":[`);
-  await printExecutions(session, run, host, (text, isFirst) => (isFirst ? text : `,${text}`));
+  await printExecutions(session, run, { host, task }, (text, isFirst) => (isFirst ? text : `,${text}`));
   await out(']}\n');
 }
 
@@ -76,10 +104,12 @@ export async function printMachine(
 async function printExecutions(
   session: Session,
   run: Run,
-  host: string | undefined,
+  of: { readonly host: string | undefined; readonly task: number | undefined },
   form: (text: string, isFirst: boolean) => string,
 ): Promise<void> {
   const outputs = new SharedOutputs(session);
+  const told = await import('./values.ts');
+  const values = new told.ValuesBeside(told.valuesOf(session, run.id, of));
   const pending: Promise<object>[] = [];
   let isFirst = true;
   const writeNext = async (): Promise<void> => {
@@ -87,8 +117,8 @@ async function printExecutions(
     await out(form(text, isFirst));
     isFirst = false;
   };
-  for await (const execution of executionsOf(session, run.id, { host })) {
-    const document = jsonExecution(execution, outputs);
+  for await (const execution of executionsOf(session, run.id, of)) {
+    const document = jsonExecution(execution, outputs, await values.of(execution));
     // Awaited in its turn; a failure before that is not unhandled.
     document.catch(() => undefined);
     pending.push(document);
@@ -97,7 +127,11 @@ async function printExecutions(
   while (pending.length > 0) await writeNext();
 }
 
-async function jsonExecution(execution: Execution, outputs: SharedOutputs): Promise<object> {
+async function jsonExecution(
+  execution: Execution,
+  outputs: SharedOutputs,
+  told: Awaited<ReturnType<ValuesBeside['of']>>,
+): Promise<object> {
   const [stdout, stderr] = await Promise.all([outputs.read(execution, 'stdout'), outputs.read(execution, 'stderr')]);
   const {
     host,
@@ -111,12 +145,14 @@ async function jsonExecution(execution: Execution, outputs: SharedOutputs): Prom
     startedAt,
     finishedAt,
     hostId,
+    task,
     ordinal,
     settledLate,
   } = execution;
   return {
     host,
     hostId,
+    task,
     ordinal,
     state,
     outcome: outcome ?? null,
@@ -132,6 +168,7 @@ async function jsonExecution(execution: Execution, outputs: SharedOutputs): Prom
     ...encoded('stderr', stderr.bytes),
     stderrSize: execution.stderr.size,
     stderrGap: stderr.gap,
+    ...told,
     startedAt: startedAt ?? null,
     finishedAt: finishedAt ?? null,
   };

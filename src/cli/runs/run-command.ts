@@ -1,25 +1,23 @@
 /** `drover run`: makes a run, follows it, and shows the folded result. */
-import { canAsk } from '../out.ts';
 import { dataOf, DroverApiError, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
-import { limits } from '../../base/limits.ts';
 import { answer, command, withDisconnect } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
-import { UsageError } from '../exit.ts';
 import { many } from '../input.ts';
 import { HeldSignals } from './interrupt.ts';
-import { isSweeping, runRequest, type RunFlags } from './run-request.ts';
+import { runRequest, type RunFlags } from './run-request.ts';
 import { openSession, type Session } from '../servers/session.ts';
-import { withTargets } from '../targets.ts';
+import { CONFIRM_OPTION, confirmTargets, withTargets } from '../targets.ts';
 
 export function addRunCommand(program: Command): void {
   withTargets(
     withDisconnect(
       command(program, 'run', {
-        summary: 'run a script or command on hosts',
+        summary: 'run a script or command on hosts, or on a worker',
         description:
-          'Run a script or command on hosts, follow it, and show the folded result.\nSeveral words after -- are ' +
+          'Run a script or command on hosts, or with --on-worker on a worker, follow it, and show the folded ' +
+          'result.\nSeveral words after -- are ' +
           'a program and its arguments, given byte by byte. One argument that holds a space or characters of the ' +
           'shell is a line for the shell (sh), as with ssh.\nExit code: 0 all succeeded, 1 some did not (or it ' +
           'was left before its end), 2 bad usage, 3 refused, 4 server not reached, 5 nothing failed but hosts ' +
@@ -29,11 +27,22 @@ export function addRunCommand(program: Command): void {
           "drover run -t 'web-*' -- 'df -h / | tail -1; hostname'",
           "drover run -t 'zone=a and not db-*' --script fix.sh --max-failed 5% --reason 'ticket 4711'",
           'drover run -t all --lang python --script check.py --secret TOKEN=@token.txt --json',
+          "drover run --on-worker 'zone=a' --script report.sh",
           'generate-script | drover run -t web-1 --script -',
         ],
       }),
     ),
   )
+    .option(
+      '--on-worker [workers]',
+      'no hosts: one worker carries it out on its own machine, of these: names, zone=NAME (default: all)',
+    )
+    .option('--prefer <workers>', 'with --on-worker: those that are preferred of them')
+    .option(
+      '--resources <amounts>',
+      'with --on-worker: what it wants for itself, such as cpus=2,memory=4GiB,disk=10GiB',
+    )
+    .option('--strategy <name>', 'with --on-worker: spread (default), pack, prefer-zone or least-loaded')
     .option('-s, --script <file>', 'script to run; - reads it from standard input')
     .option('-l, --lang <lang>', 'sh, bash, python, perl, node, powershell, or any program (default: #!, else sh)')
     .option('--fix-line-ends', 'make CR LF to LF in the script, and drop a byte order mark (files from Windows)')
@@ -55,6 +64,18 @@ export function addRunCommand(program: Command): void {
     .option('--lost-after <duration>', 'out of reach longer than this is lost (default: 2m)')
     .option('-c, --concurrency <n>', 'executions at once')
     .option('--max-failed <n|n%>', 'start no more once more than this failed')
+    .option(
+      '--batches <sizes>',
+      'one batch after the other: "1 10 25% all"; +5 and *2 are of the one before, the last is repeated',
+    )
+    .option('--between <time|ask>', 'what is between two batches: 10m, or ask until somebody answers')
+    .option('--batch-max-failed <n|n%>', 'as --max-failed, of each batch')
+    .option('--on-max-failed <what>', 'drain (start no more, the default), abort (end what runs too) or pause (ask)')
+    .option(
+      '--counts-as-failed <states>',
+      'for the limits: of failed,timed_out,lost,not_started (default: the first three)',
+    )
+    .option('--order <order>', 'name, label:KEY, spread:KEY (mixed), random or random:SEED')
     .option('--success-exit-codes <n,n>', 'exit codes that are success (default: 0)')
     .option('--retries <n>', 'further attempts when the script fails')
     .option('--via <way>', 'auto (the live agent, else SSH), agent or ssh')
@@ -62,10 +83,7 @@ export function addRunCommand(program: Command): void {
     .option('--name <text>', 'name of the run')
     .option('--reason <text>', 'why; kept in the audit trail')
     .option('-d, --detach', 'print the id and return')
-    .option(
-      '-y, --yes',
-      `do not ask before more than ${limits.confirmTargetsOver} hosts (DROVER_CONFIRM_OVER sets another number)`,
-    )
+    .option('-y, --yes', CONFIRM_OPTION)
     .option('--dry-run', 'check everything, say where it would go, as whom and what it would run, and write nothing')
     .option('--live', 'show output as it comes, instead of folded at the end')
     .argument('[command...]', 'command and arguments, after --')
@@ -78,7 +96,8 @@ async function run(words: readonly string[], flags: RunFlags): Promise<number> {
   const body = await runRequest(words, flags);
   const session = openSession();
   if (flags.dryRun) return dryRun(session, body, flags);
-  await confirmTargets(session, body, flags);
+  const { targets, hostsMax: most } = body;
+  if (targets !== undefined) await confirmTargets(session, { targets, ...given({ most }) }, flags);
   const held = new HeldSignals();
   const query = { output: flags.live ? 'true' : 'false' } as const;
   const started = await told(
@@ -121,28 +140,4 @@ async function told<T>(session: Session, name: string | undefined, asked: Promis
       )} A user of the hosts is named with --user ${name}. See: drover accounts list.`,
     });
   }
-}
-
-/** The whole of a large fleet is asked about first; where nobody can be asked it must be said. */
-async function confirmTargets(
-  session: Session,
-  { targets, hostsMax: limit }: Schemas['RunCreate'],
-  flags: RunFlags,
-): Promise<void> {
-  if (flags.yes || !(await isSweeping(targets))) return;
-  const { hostCount } = dataOf(await session.client.POST('/api/v1/runs/preview', { body: { targets } }));
-  const count = Math.min(hostCount, limit ?? hostCount);
-  if (count <= confirmOver()) return;
-  const { confirm } = await import('../prompt.ts');
-  if (!canAsk()) throw new UsageError(`${targets} matches ${count} hosts. Say --yes if that is meant.`);
-  if (!(await confirm(`${targets} matches ${count} hosts. Run on all of them?`)))
-    throw new UsageError('Nothing was run.');
-}
-
-function confirmOver(): number {
-  const text = process.env.DROVER_CONFIRM_OVER;
-  if (text === undefined || text === '') return limits.confirmTargetsOver;
-  if (!/^\d{1,9}$/.test(text))
-    throw new UsageError(`DROVER_CONFIRM_OVER wants a whole number, not ${JSON.stringify(text)}.`);
-  return Number(text);
 }

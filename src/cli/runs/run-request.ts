@@ -7,11 +7,11 @@ import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { VIAS } from '../../domain/placement/placement.ts';
-import type { TargetExpression } from '../../domain/target/expression.ts';
 import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';
+import type { RolloutFlags } from './rollout-flags.ts';
 import { hostsMaxOf, targetsOf, type TargetFlags } from '../targets.ts';
 
-export interface RunFlags extends TargetFlags {
+export interface RunFlags extends TargetFlags, RolloutFlags {
   readonly script?: string;
   readonly lang?: string;
   readonly fixLineEnds?: boolean;
@@ -40,14 +40,22 @@ export interface RunFlags extends TargetFlags {
   readonly via?: string;
   readonly priority?: string;
   readonly dryRun?: boolean;
+  /** True without an expression. */
+  readonly onWorker?: string | true;
+  readonly prefer?: string;
+  readonly resources?: string;
+  readonly strategy?: string;
 }
 
 export async function runRequest(command: readonly string[], flags: RunFlags): Promise<Schemas['RunCreate']> {
   const faults = new Faults();
   const inputs = new Inputs(faults);
+  const worker = flags.onWorker === undefined ? undefined : await workerOf(faults, flags.onWorker);
   const targets =
     (await targetsOf(faults, inputs, flags)) ??
-    (flags.hostsFile === undefined ? faults.add('Say where: -t EXPRESSION; -t all is every host.') : undefined);
+    (flags.hostsFile === undefined && flags.onWorker === undefined
+      ? faults.add('Say where: -t EXPRESSION; -t all is every host. Or --on-worker, for a task without hosts.')
+      : undefined);
   const work = await workOf(faults, inputs, command, flags);
   const [env, params, secrets] = [
     pairs(faults, '--env', flags.env ?? []),
@@ -58,8 +66,7 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
   const stdin = flags.stdin === undefined ? undefined : inputs.read('--stdin', flags.stdin, limits.stdinBytesMax);
   const successExitCodes = flags.successExitCodes === undefined ? undefined : await exitCodesOf(flags.successExitCodes);
   const request = {
-    targets,
-    ...given({ hostsMax: hostsMaxOf(faults, flags) }),
+    ...given({ targets: targets ?? undefined, worker, hostsMax: hostsMaxOf(faults, flags) }),
     ...work,
     args: [...(flags.arg ?? [])],
     env,
@@ -81,6 +88,10 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
       retries: number(faults, '--retries', flags.retries, { most: limits.retriesMax }),
       successExitCodes,
       maxFailed: flags.maxFailed,
+      ...(await rolloutOf(faults, flags)),
+      prefer: flags.prefer,
+      resources: flags.resources,
+      strategy: flags.strategy,
       via: choice(faults, '--via', VIAS, flags.via),
       priority: choice(faults, '--priority', PRIORITIES, flags.priority),
     }),
@@ -94,6 +105,8 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
       `--success-exit-codes wants exit codes from 0 to ${limits.exitCodeMax} such as 0,3 (at most ` +
         `${limits.successExitCodesMax}), not ${JSON.stringify(flags.successExitCodes)}.`,
     );
+  if (flags.onWorker !== undefined) await checkBesideWorker(faults, request);
+  await checkOfWorker(faults, flags);
   if (flags.as !== undefined && flags.user !== undefined)
     faults.add('Give --as or --user, not both: an account says who works on the hosts.');
   if (flags.cwd !== undefined && !flags.cwd.startsWith('/'))
@@ -102,9 +115,61 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
   return request as Schemas['RunCreate'];
 }
 
+/** Without an expression it is all of them. */
+async function workerOf(faults: Faults, asked: string | true, flag = '--on-worker'): Promise<string> {
+  const select = asked === true ? 'all' : asked;
+  const { parseTarget } = await import('../../domain/target/expression.ts');
+  const parsed = parseTarget(select);
+  if (!parsed.ok)
+    faults.add(
+      `${flag} ${JSON.stringify(select)} is not valid at column ${parsed.fault.column}: ${parsed.fault.detail}.`,
+    );
+  return select;
+}
+
+/** The rules of a worker's choice are loaded where there is one. */
+async function checkOfWorker(faults: Faults, flags: RunFlags): Promise<void> {
+  const { onWorker, prefer, resources, strategy } = flags;
+  const asked = Object.entries({ prefer, resources, strategy }).filter(([, value]) => value !== undefined);
+  if (onWorker === undefined)
+    for (const [name] of asked) faults.add(`--${name} is for tasks without hosts; it goes with --on-worker.`);
+  if (prefer !== undefined) await workerOf(faults, prefer, '--prefer');
+  if (resources !== undefined) {
+    const { parseNeeds } = await import('../../domain/placement/needs.ts');
+    const read = parseNeeds(resources);
+    if (!read.ok) faults.add(`--resources: ${read.detail}.`);
+  }
+  if (strategy !== undefined) {
+    const { STRATEGY_NAMES } = await import('../../domain/placement/plugins.ts');
+    choice(faults, '--strategy', STRATEGY_NAMES, strategy);
+  }
+}
+
+async function checkBesideWorker(
+  faults: Faults,
+  { targets, via, ...request }: { readonly targets?: string; readonly via?: string },
+): Promise<void> {
+  const { besideWorker } = await import('../../domain/policy/place-words.ts');
+  const flagOf = (field: string): string =>
+    ({ hostsMax: '--limit', account: '--as' })[field] ??
+    `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  if (targets !== undefined) faults.add('Give either -t or --on-worker, not both.');
+  if (via !== undefined) faults.add('--via is a way to hosts; it does not go with --on-worker.');
+  for (const { field } of besideWorker(request, flagOf))
+    faults.add(`${flagOf(field)} is for hosts; it does not go with --on-worker.`);
+}
+
 async function exitCodesOf(text: string): Promise<number[] | undefined> {
   const { parseExitCodes } = await import('../../domain/crew/outcome.ts');
   return parseExitCodes(text);
+}
+
+/** Its rules are loaded when any of it is asked for. */
+async function rolloutOf(faults: Faults, flags: RunFlags): Promise<Partial<Schemas['RunCreate']>> {
+  const { batches, between, batchMaxFailed, onMaxFailed, countsAsFailed, order } = flags;
+  const said = [batches, between, batchMaxFailed, onMaxFailed, countsAsFailed, order];
+  if (said.every((flag) => flag === undefined)) return {};
+  return (await import('./rollout-flags.ts')).rolloutOf(faults, flags);
 }
 
 async function isFailureLimit(text: string): Promise<boolean> {
@@ -185,27 +250,4 @@ function shellLine(line: string): Partial<Schemas['RunCreate']> {
 /** Of a run that was given none. Cut, because a fault of a name that nobody gave helps nobody. */
 function nameOf(text: string): string {
   return [...text.toWellFormed().replaceAll('\0', '')].slice(0, limits.nameLengthMax / 2).join('');
-}
-
-/** Whether an expression may mean the whole fleet without naming a host: then somebody is asked, should the fleet be large. */
-export async function isSweeping(text: string): Promise<boolean> {
-  const { parseTarget } = await import('../../domain/target/expression.ts');
-  const parsed = parseTarget(text);
-  return parsed.ok && sweeps(parsed.expression);
-}
-
-function sweeps(expression: TargetExpression): boolean {
-  switch (expression.kind) {
-    case 'all':
-    case 'not':
-      return true;
-    case 'name':
-      return /^[*?]*\*[*?]*$/.test(expression.pattern);
-    case 'label':
-      return !expression.equal || /^\*+$/.test(expression.pattern);
-    case 'and':
-      return expression.operands.every(sweeps);
-    case 'or':
-      return expression.operands.some(sweeps);
-  }
 }

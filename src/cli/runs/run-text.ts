@@ -1,11 +1,16 @@
 /** What a run does, in words: as it was asked for, before and after. */
 import type { Schemas } from '@drover/sdk';
 import { formatDurationMs } from '../../base/duration.ts';
-import { plainText } from '../text-width.ts';
+import { given } from '../../base/given.ts';
+import { isTerminalRun } from '../../domain/flow/run-machine.ts';
+import { timeText } from '../render.ts';
+import { cutText, plainText } from '../text-width.ts';
 
 type RunDetail = Schemas['RunDetail'];
+type Step = Schemas['RunStep'];
 
 const SCRIPT_LINES_SHOWN = 40;
+const OUTPUT_COLUMNS = 80;
 
 export function whatText(run: {
   readonly command?: readonly string[];
@@ -28,7 +33,7 @@ export function whatText(run: {
 }
 
 /** Its limits and values, each with the name of its option. */
-export function settingRows(run: RunDetail): [string, string][] {
+export function settingRows(run: Step): [string, string][] {
   const pairs = (values: Readonly<Record<string, string>>): string =>
     Object.entries(values)
       .map(([name, value]) => `${name}=${shellWord(value)}`)
@@ -47,14 +52,116 @@ export function settingRows(run: RunDetail): [string, string][] {
         `lost after ${formatDurationMs(run.lostAfterMs)}`,
         ...(run.concurrency === undefined ? [] : [`concurrency ${run.concurrency}`]),
         ...(run.maxFailed === undefined ? [] : [`max failed ${run.maxFailed}`]),
+        ...rolloutWords(run),
         ...(run.retries === 0 ? [] : [`retries ${run.retries}`]),
         ...(run.successExitCodes.join() === '0' ? [] : [`success is exit ${run.successExitCodes.join(', ')}`]),
       ].join(', '),
     ],
     ['via', run.via === 'auto' ? undefined : run.via],
+    ['prefer', run.prefer],
+    ['resources', run.resources],
+    ['strategy', run.strategy],
     ['priority', run.priority === 'normal' ? undefined : run.priority],
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]));
+}
+
+function rolloutWords(run: Step): string[] {
+  const { batches, between, batchMaxFailed, onMaxFailed, countsAsFailed, order } = run;
+  return [
+    batches && `batches ${batches}`,
+    between && (between === 'ask' ? 'asks between batches' : `${between} between batches`),
+    batchMaxFailed && `max failed of a batch ${batchMaxFailed}`,
+    onMaxFailed && onMaxFailed !== 'drain' && `then ${onMaxFailed}`,
+    countsAsFailed && `as failed count ${countsAsFailed.join(', ')}`,
+    order && `order ${order}`,
+  ].filter((word) => typeof word === 'string');
+}
+
+/** How far a rollout has come, and what it waits for. */
+export function rolloutText({ rollout }: Pick<Step, 'rollout'>, utc: boolean): string {
+  if (!rollout) return '';
+  const { batch, batches, phase, until, asks } = rollout;
+  const where = batches === 1 ? '' : `batch ${batch} of ${batches}`;
+  const why = asks === 'max-failed' ? 'more failed than may: go on?' : 'go on?';
+  const what = phase === 'waiting' ? `waits until ${timeText(until, utc)}` : phase === 'asking' ? `asks: ${why}` : '';
+  return [where, what].filter(Boolean).join(', ');
+}
+
+/** Whether it is of one command or script, whose settings are its own; a run of a job has those of its steps. */
+export function isOfOneTask(run: RunDetail): run is RunDetail & Step {
+  return run.job === undefined;
+}
+
+/** Stages and their steps in order, with how far each has come. */
+export function stageLines(stages: NonNullable<RunDetail['stages']>, utc: boolean): string[] {
+  const names = stages.flatMap(({ stage, steps }) => [stage, ...steps.map(({ step }) => `  ${step}`)]);
+  const width = Math.max(0, ...names.map((name) => plainText(name).length));
+  const line = (name: string, rest: string): string => `${plainText(name).padEnd(width)}  ${rest}`.trimEnd();
+  return stages.flatMap(({ stage, when, condition, finally: isFinally, needs, steps }) => [
+    line(
+      stage,
+      [
+        isFinally ? 'finally' : '',
+        needs.length === 0 ? '' : `after ${needs.join(', ')}`,
+        when === 'all-succeeded' ? '' : when,
+      ]
+        .filter(Boolean)
+        .join(', '),
+    ),
+    ...conditionLines('  ', condition, steps.find(({ decision }) => decision?.stage)?.decision?.stage),
+    ...steps.flatMap(
+      ({ step, state, counts, hostCount, worker, openedAt, onFailure, outputs, outputsFault, rollout, ...asked }) => [
+        line(
+          `  ${step}`,
+          [
+            state.padEnd(10),
+            worker !== undefined
+              ? `on worker: ${plainText(worker)}`
+              : state === 'created'
+                ? `${hostCount} hosts`
+                : `${counts.succeeded} of ${hostCount}`,
+            onFailure === 'continue' && state !== 'succeeded' ? 'may fail' : '',
+            openedAt === undefined ? '' : `since ${timeText(openedAt, utc)}`,
+            isTerminalRun(state) ? '' : rolloutText(given({ rollout }), utc),
+          ]
+            .filter(Boolean)
+            .join('  '),
+        ),
+        ...conditionLines('    ', asked.condition, asked.decision?.step),
+        ...chosenLines(asked),
+        ...Object.entries(outputs ?? {}).map(([name, value]) => `    ${plainText(name)}: ${outputText(value)}`),
+        ...(outputsFault === undefined ? [] : [`    ${plainText(outputsFault)}`]),
+      ],
+    ),
+  ]);
+}
+
+/** Hosts of a step before, and how many of them were chosen. */
+function chosenLines({ chooses, decision }: Pick<Step, 'chooses' | 'decision'>): string[] {
+  if (chooses === undefined) return [];
+  const hosts = decision?.hosts;
+  return [`    on ${plainText(chooses)}${hosts === undefined ? '' : `: ${hosts.chosen} of ${hosts.of}`}`];
+}
+
+/** A condition as the job says it, and what it has come to. */
+function conditionLines(
+  indent: string,
+  condition: string | undefined,
+  verdict: NonNullable<Step['decision']>['step'],
+): string[] {
+  if (condition === undefined) return [];
+  const values = Object.entries(verdict?.values ?? {}).map(
+    ([name, value]) => `${name} ${value === null ? 'has no value' : `is ${value}`}`,
+  );
+  const came = verdict && `${verdict.met ? 'met' : 'not met'}${values.length === 0 ? '' : ` (${values.join(', ')})`}`;
+  return [`${indent}when ${plainText(condition)}${came === undefined ? '' : `: ${plainText(came)}`}`];
+}
+
+/** Of a step, on one line. */
+function outputText(value: NonNullable<Step['outputs']>[string]): string {
+  const text = Array.isArray(value) ? value.join(', ') : String(value);
+  return cutText(plainText(text), OUTPUT_COLUMNS);
 }
 
 /** How long a run took, without the time that it lay idle between a round and its retry; empty while it is not over. */

@@ -1,9 +1,9 @@
-/** `drover runs list|show|watch|cancel|retry`: what ran, what it did, again. */
-import { dataOf, type Execution, type Run } from '@drover/sdk';
+/** `drover runs list|show|watch|pause|resume|answer|cancel|retry`: what ran, what it did, again. */
+import { dataOf, type Execution, type Run, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
-import { RUN_STATES } from '../../domain/flow/run-machine.ts';
+import { isTerminalRun, RUN_STATES } from '../../domain/flow/run-machine.ts';
 import { executorName } from '../../domain/run/executor.ts';
 import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
@@ -12,15 +12,18 @@ import { limits } from '../../base/limits.ts';
 import { UsageError } from '../exit.ts';
 import { HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { choicesOf, choicesOption, Faults, instant, number } from '../input.ts';
-import { paintOf } from '../out.ts';
+import { note, paintOf } from '../out.ts';
 import { addOutputCommand } from './output-command.ts';
-import { countsLine, createPaint, table, timeText, verdictLine } from '../render.ts';
-import { endingText } from './folded-text.ts';
+import { countsLine, createPaint, leftOutText, table, timeText, verdictLine } from '../render.ts';
+import { endingText, hostText } from './folded-text.ts';
 import { executionsOf } from './executions.ts';
 import { runIdOf } from './run-id.ts';
-import { runTookText, settingRows, tookText, whatText } from './run-text.ts';
+import type { OutputValues, WithValues } from './values.ts';
+import type { ValuesFlags } from './values-command.ts';
+import { isOfOneTask, rolloutText, runTookText, settingRows, stageLines, tookText, whatText } from './run-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { cutText, plainText } from '../text-width.ts';
+import type { SaidFlags, Wish, WishFlags } from './wish.ts';
 
 interface ListFlags extends AnswerFlags {
   readonly state?: string;
@@ -54,7 +57,7 @@ const SHOWN_ALL = 50;
 const SHOWN_MAX = 200;
 
 export function addRunsCommands(program: Command): void {
-  const runs = group(program, 'runs', 'list, show, watch, cancel and retry runs');
+  const runs = group(program, 'runs', 'list, show, watch, pause, resume, answer, cancel and retry runs');
   withUtc(
     command(runs, 'list', {
       summary: 'list runs, newest first',
@@ -97,14 +100,72 @@ export function addRunsCommands(program: Command): void {
       });
     });
   addOutputCommand(runs, fetchRun);
-  command(runs, 'cancel', { summary: 'start nothing more and end what runs', examples: ['drover runs cancel ID'] })
+  command(runs, 'values', {
+    summary: 'show the values that scripts told through DROVER_OUTPUT',
+    examples: [
+      'drover runs values last',
+      'drover runs values ID --host web-7 --json',
+      'drover runs values ID --step check',
+    ],
+  })
     .argument('<id>', RUN_ID)
-    .action(async (id: string, flags: AnswerFlags) => {
+    .option('--host <name>', 'one host')
+    .option('--step <name>', 'one step, of a run of a job')
+    .option('--attempt <n>', 'of an earlier attempt (default: the last of each)')
+    .action(async (id: string, flags: ValuesFlags) => {
+      const { checkedAttempt, showValues } = await import('./values-command.ts');
+      const attempt = checkedAttempt(flags);
       const session = openSession();
-      const runId = await runIdOf(session, id);
-      const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId } } }));
-      await answer(flags, { run }, () => `cancelling ${run.id}; see it end with: drover runs watch ${run.id}`);
+      await showValues(session, await fetchRun(session, id), flags, attempt);
     });
+  const wish =
+    (verb: Wish) =>
+    async (id: string, flags: WishFlags): Promise<void> =>
+      (await import('./wish.ts')).wish(verb, id, flags);
+  command(runs, 'pause', {
+    summary: 'start nothing more until it is resumed',
+    description:
+      'Start nothing more of a run until it is resumed. What runs goes on to its end, and no start deadline runs out meanwhile.',
+    examples: ['drover runs pause last --reason "the load balancer is red"'],
+  })
+    .argument('<id>', RUN_ID)
+    .option('--reason <text>', 'why; kept in the audit trail')
+    .action(wish('pause'));
+  command(runs, 'resume', {
+    summary: 'let a paused run go on',
+    examples: ['drover runs resume last', 'drover runs resume ID --reason "green again"'],
+  })
+    .argument('<id>', RUN_ID)
+    .option('--reason <text>', 'why; kept in the audit trail')
+    .action(wish('resume'));
+  command(runs, 'answer', {
+    summary: 'answer what a rollout asks: whether it goes on',
+    examples: ['drover runs answer last yes --reason "looks well"', 'drover runs answer ID no --step restart'],
+  })
+    .argument('<id>', RUN_ID)
+    .argument('<yes|no>', 'yes: it goes on; no: nothing more of the step starts')
+    .option('--step <name>', 'where several steps ask: its name, or STAGE/STEP')
+    .option('--batch <n>', 'only where it asks after this batch: so that it is to the question that you have seen')
+    .option('--reason <text>', 'why; kept in the audit trail')
+    .action(async (id: string, said: string, flags: SaidFlags) =>
+      (await import('./wish.ts')).answerRun(id, said, flags),
+    );
+  command(runs, 'why', {
+    summary: 'why tasks without hosts wait, and how workers were chosen',
+    examples: ['drover runs why last'],
+  })
+    .argument('<id>', RUN_ID)
+    .action(async (id: string, flags: AnswerFlags) => (await import('./why-command.ts')).why(id, flags));
+  command(runs, 'cancel', {
+    summary: 'start nothing more and end what runs',
+    description:
+      'Start nothing more of a run and end what runs. What a job says is done finally is done after it, unless forced: then it ends ' +
+      'too, or does not begin, also after a cancel that left it.',
+    examples: ['drover runs cancel ID', 'drover runs cancel ID --force'],
+  })
+    .argument('<id>', RUN_ID)
+    .option('--force', 'also what comes finally')
+    .action(wish('cancel'));
   withDisconnect(
     command(runs, 'retry', {
       summary: 'new attempts on the same hosts',
@@ -178,7 +239,7 @@ async function list(flags: ListFlags): Promise<void> {
         ['CREATED', (run) => timeText(run.createdAt, utc)],
         ['TOOK', runTookText],
         ['BY', (run) => run.createdBy],
-        ['HOSTS', (run) => String(run.hostCount)],
+        ['HOSTS', (run) => (run.hostCount === 0 ? '' : String(run.hostCount))],
         ['TARGETS', (run) => cutText(plainText(run.targets), NAME_COLUMNS), 'wide'],
         ['REASON', (run) => cutText(plainText(run.reason), NAME_COLUMNS), 'wide'],
         ['NAME', (run) => cutText(plainText(run.name), NAME_COLUMNS)],
@@ -194,23 +255,37 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
   const timeline = await timelineOf(session, run.id);
   const workers = flags.json ? new Map<string, string>() : await workerNames(session);
   const every = flags.json || flags.all || run.hostCount <= SHOWN_ALL;
-  const executions: Execution[] = [];
+  const { ValuesBeside, valuesOf } = await import('./values.ts');
+  const values = new ValuesBeside(valuesOf(session, run.id));
+  const executions: WithValues<Execution>[] = [];
   for await (const execution of executionsOf(session, run.id)) {
-    if (every || execution.state !== 'succeeded') executions.push(execution);
+    if (every || execution.state !== 'succeeded') executions.push({ ...execution, ...(await values.of(execution)) });
     if (!every && executions.length >= SHOWN_MAX) break;
   }
   const { timelineText } = await import('./timeline-text.ts');
+  const { valuesText } = await import('./values-command.ts');
   await answer(flags, { run, timeline, executions }, () => {
     const [paint, utc] = [paintOf('stdout'), flags.utc === true];
     const facts: [string, string | undefined][] = [
       ['name', run.name],
       ['by', `${run.createdBy} at ${timeText(run.createdAt, utc)}`],
       ['reason', run.reason || undefined],
+      ['job', run.job && `${run.job.name}, version ${run.job.version}`],
       ['targets', run.targets],
       ['as', run.user],
-      ...settingRows(run),
+      ...(isOfOneTask(run) ? settingRows(run) : []),
       ['round', String(run.round)],
+      ['rollout', commandRollout(run, utc)],
+      [
+        'paused',
+        isTerminalRun(run.state) ? undefined : run.pausedBy && `by ${run.pausedBy} at ${timeText(run.pausedAt, utc)}`,
+      ],
       ['cancelled', run.cancelRequestedBy && `by ${run.cancelRequestedBy} at ${timeText(run.cancelRequestedAt, utc)}`],
+      [
+        'forced',
+        run.cancelForcedBy &&
+          `by ${run.cancelForcedBy} at ${timeText(run.cancelForcedAt, utc)}: what comes finally too`,
+      ],
     ];
     const head = facts
       .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(9)} ${plainText(value)}`]))
@@ -218,8 +293,13 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const events = timeline
       .map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(timelineText(entry, workers))}`)
       .join('\n');
+    const what = isOfOneTask(run) ? whatText(run) : ['', ...stageLines(run.stages ?? [], utc)];
+    const steps = new Map(
+      (isOfOneTask(run) ? [] : run.stages)?.flatMap((stage) => stage.steps.map(({ task, step }) => [task, step])),
+    );
     const rows = executions.map((e) => [
-      e.host,
+      ...(steps.size > 0 ? [steps.get(e.task) ?? ''] : []),
+      e.host ?? onWorker(e, workers),
       endingText(e),
       e.executor ? executorName(e.executor) : '',
       String(e.attempt),
@@ -228,15 +308,46 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       String(e.stderr.size),
       `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`,
     ]);
+    const told = valuesText(flags, executions.flatMap(toldOf), steps);
     const hosts =
       rows.length === 0
-        ? 'every host succeeded (--all lists them)'
-        : table(['HOST', 'STATE', 'VIA', 'ATTEMPT', 'TOOK', 'STDOUT', 'STDERR', 'DETAIL'], rows);
+        ? run.hostCount === 0
+          ? 'it succeeded (--all lists it)'
+          : 'every host succeeded (--all lists them)'
+        : table(
+            [
+              ...(steps.size > 0 ? ['STEP'] : []),
+              run.hostCount === 0 ? 'ON' : 'HOST',
+              'STATE',
+              'VIA',
+              'ATTEMPT',
+              'TOOK',
+              'STDOUT',
+              'STDERR',
+              'DETAIL',
+            ],
+            rows,
+          );
     return (
-      `${verdictLine(run, paint)}\n${head}\n${whatText(run).join('\n')}\n\n${events}\n\n${hosts}` +
+      `${verdictLine(run, paint)}\n${head}\n${what.join('\n')}\n\n${events}\n\n${hosts}${told === '' ? '' : `\n\n${told}`}` +
       `${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`
     );
   });
+}
+
+/** By whom a task without hosts is carried out. */
+function onWorker({ executor }: Execution, workers: ReadonlyMap<string, string>): string {
+  return executor ? `worker ${workers.get(executor.id) ?? executor.id}` : hostText(undefined);
+}
+
+/** Of a command that goes out in batches, or may ask. */
+function commandRollout(run: Schemas['RunDetail'], utc: boolean): string | undefined {
+  const step = isOfOneTask(run) && !isTerminalRun(run.state) ? run.stages?.[0]?.steps[0] : undefined;
+  return (step && rolloutText(step, utc)) || undefined;
+}
+
+function toldOf({ values, valuesFault, ...execution }: WithValues<Execution>): OutputValues[] {
+  return values ? [{ ...execution, values, ...given({ fault: valuesFault }) }] : [];
 }
 
 type Timeline = Awaited<ReturnType<typeof timelinePage>>;
@@ -285,6 +396,8 @@ async function retry(id: string, flags: RetryFlags): Promise<void> {
       body: { states },
     }),
   );
+  const left = leftOutText(run.counts, states);
+  if (left !== undefined) note(`drover: note: ${left}`);
   if (!flags.detach)
     return void (process.exitCode = await (await import('./follow.ts')).followToEnd(session, run, { ...flags, held }));
   await answer(flags, { run }, () => `${run.id} round ${run.round}`);

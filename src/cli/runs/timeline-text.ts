@@ -18,19 +18,54 @@ export function timelineText({ kind, detail }: Entry, workers: Names): string {
 const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string | undefined>> = {
   created: ({ by, hosts, targets }) =>
     isText(by) && isNumber(hosts)
-      ? `by ${by}, for ${hostsText(hosts)}${isText(targets) ? ` (${targets})` : ''}`
+      ? hosts === 0 && isText(targets)
+        ? `by ${by}, ${targets}`
+        : `by ${by}, for ${hostsText(hosts)}${isText(targets) ? ` (${targets})` : ''}`
       : undefined,
-  dispatched: ({ hosts, workers: by }, names) =>
-    isNumber(hosts) && isCounts(by) ? `${hostsText(hosts)}, by ${workersText(by, names)}` : undefined,
+  dispatched: ({ hosts, hostless, workers: by, chosen }, names) => {
+    if (!isNumber(hosts) || !isCounts(by)) return undefined;
+    const tasks = isNumber(hostless) ? [`${hostless} without ${hostless === 1 ? 'a host' : 'hosts'}`] : [];
+    return `${[...(hosts > 0 ? [hostsText(hosts)] : []), ...tasks].join(' and ')}, by ${workersText(by, names)}${chosenText(chosen)}`;
+  },
+  'steps-opened': ({ steps, count }) =>
+    isTexts(steps) ? `${steps.join(', ')}${moreText(count, steps.length)}` : undefined,
+  'steps-ended': ({ steps, count }) => {
+    const all = typeof steps === 'object' && steps !== null ? Object.entries(steps) : undefined;
+    return all?.every((one): one is [string, string] => isText(one[1]))
+      ? `${all.map(([step, state]) => `${step} ${word(state)}`).join(', ')}${moreText(count, all.length)}`
+      : undefined;
+  },
+  'steps-passed-over': ({ steps, count }) => reasonsText(steps, count),
+  'outputs-missing': ({ steps, count }) => reasonsText(steps, count),
   'came-back': (detail) => namedText(detail, 'given out and back again'),
   lost: (detail) => namedText(detail, isText(detail.reason) ? detail.reason : ''),
   'settled-late': (detail) => namedText(detail, isCounts(detail.states) ? statesText(detail.states) : ''),
   'late-report': (detail) => namedText(detail, 'told of an attempt that another has taken the place of'),
+  'batch-began': ({ step, batch, of, hosts }) =>
+    isNumber(batch) && isNumber(of) && isNumber(hosts)
+      ? `${stepText(step)}batch ${batch} of ${of}: ${hostsText(hosts)}`
+      : undefined,
+  'batch-waits': ({ step, batch, of, untilMs }) =>
+    isNumber(batch) && isNumber(of) && isNumber(untilMs)
+      ? `${stepText(step)}after batch ${batch} of ${of}, until ${new Date(untilMs).toISOString().slice(0, 19)}Z`
+      : undefined,
+  'batch-asks': ({ step, batch, of, why }) =>
+    isNumber(batch) && isNumber(of)
+      ? `${stepText(step)}${why === 'max-failed' ? 'more failed than may' : `after batch ${batch} of ${of}`}: go on?`
+      : undefined,
+  answered: ({ by, goesOn, step }) =>
+    isText(by) ? `${stepText(step)}${goesOn === true ? 'yes' : 'no'}, by ${by}` : undefined,
+  paused: ({ by }) => (isText(by) ? `by ${by}: nothing more starts` : undefined),
+  resumed: ({ by }) => (isText(by) ? `by ${by}` : undefined),
   stopping: ({ by }) =>
     isText(by) ? (by === 'failure limit' ? 'as many failed as may' : `cancelled by ${by}`) : undefined,
-  'failure-limit': ({ maxFailed }) => {
-    if (maxFailed === undefined || maxFailed === null) return 'more failed than may';
-    return isNumber(maxFailed) || isText(maxFailed) ? `more failed than --max-failed ${maxFailed}` : undefined;
+  'cancel-forced': ({ by }) => (isText(by) ? `by ${by}: what comes finally is ended too` : undefined),
+  'failure-limit': ({ step, maxFailed, batchMaxFailed }) => {
+    const limits = [
+      isText(maxFailed) ? maxFailed : '',
+      isText(batchMaxFailed) ? `${batchMaxFailed} of a batch` : '',
+    ].filter(Boolean);
+    return `${stepText(step)}more failed than may${limits.length > 0 ? ` (${limits.join(', ')})` : ''}`;
   },
   finished: ({ state, counts }) => (isText(state) && isCounts(counts) ? `${state}: ${statesText(counts)}` : undefined),
   retried: ({ by, round, states, executions }) =>
@@ -43,6 +78,19 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
       : undefined,
 };
 
+/** Of steps, why. */
+function reasonsText(steps: unknown, count: unknown): string | undefined {
+  const all = typeof steps === 'object' && steps !== null ? Object.entries(steps) : undefined;
+  return all?.every((one): one is [string, string] => isText(one[1]))
+    ? `${all.map(([step, why]) => `${step}: ${why}`).join(' ')}${moreText(count, all.length)}`
+    : undefined;
+}
+
+/** A command has no names for its parts. */
+function stepText(step: unknown): string {
+  return isText(step) && step !== 'command' ? `${step}: ` : '';
+}
+
 function hostsText(count: number): string {
   return `${count} ${count === 1 ? 'host' : 'hosts'}`;
 }
@@ -50,14 +98,27 @@ function hostsText(count: number): string {
 /** `hosts` are the first names, `count` says of how many. */
 function namedText({ hosts, count }: Detail, what: string): string | undefined {
   if (!isTexts(hosts)) return undefined;
-  const more = isNumber(count) && count > hosts.length ? ` and ${count - hosts.length} more` : '';
-  return `${foldNames(hosts)}${more}${what === '' ? '' : `: ${what}`}`;
+  return `${foldNames(hosts)}${moreText(count, hosts.length)}${what === '' ? '' : `: ${what}`}`;
+}
+
+function moreText(count: unknown, told: number): string {
+  return isNumber(count) && count > told ? ` and ${count - told} more` : '';
 }
 
 function workersText(counts: Readonly<Record<string, number>>, names: Names): string {
   const all = Object.entries(counts);
   const nameOf = (id: string): string => (id === '' ? 'no worker' : `worker ${names.get(id) ?? id}`);
   return all.map(([id, count]) => `${nameOf(id)}${all.length > 1 ? ` ${count}` : ''}`).join(', ');
+}
+
+/** Of one task: by what its worker was chosen. */
+function chosenText(chosen: unknown): string {
+  const [one, ...others] = Array.isArray(chosen) ? (chosen as unknown[]) : [];
+  if (typeof one !== 'object' || one === null || others.length > 0) return '';
+  const { considered, scores } = one as { considered?: unknown; scores?: unknown };
+  if (!isNumber(considered)) return '';
+  const all = isCounts(scores) ? Object.entries(scores).map(([name, score]) => `${name} ${score}`) : [];
+  return all.length === 0 ? ' (the only one that fits)' : ` (of ${considered} that fit: ${all.join(', ')})`;
 }
 
 function statesText(counts: Readonly<Record<string, number>>): string {

@@ -6,7 +6,7 @@ import { canAsk } from '../out.ts';
 import { createHash, X509Certificate } from 'node:crypto';
 import { connect as connectPlain } from 'node:net';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
-import { createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
+import { assertNotInClear, createClient, dataOf, DroverUnreachableError } from '@drover/sdk';
 import type { Command } from 'commander';
 import { given } from '../../base/given.ts';
 import { trustAuthority } from '../../base/node-trust.ts';
@@ -15,7 +15,7 @@ import { checkContextName, forgetContext, LOCAL, readContexts, storeContext } fr
 import { UsageError } from '../exit.ts';
 import { ask, confirm } from '../prompt.ts';
 import { timeText } from '../render.ts';
-import { normalUrl, openSession, readAuthority } from './session.ts';
+import { clientOptions, normalUrl, openSession, readAuthority } from './session.ts';
 import { plainText } from '../text-width.ts';
 
 interface LoginFlags extends AnswerFlags {
@@ -97,6 +97,8 @@ async function login(text: string, flags: LoginFlags): Promise<void> {
   checkContextName(name);
   const ca = url.startsWith('https:') ? await authorityOf(url, flags) : undefined;
   if (ca) trustAuthority(ca);
+  // Nor for one that will not be sent.
+  assertNotInClear(clientOptions({ url }));
   // Nobody is asked for a token that there is no server for. Over TLS it was found while its certificate was looked at.
   if (url.startsWith('http:')) await assertListening(url);
   const token = process.env.DROVER_TOKEN || (await ask('Token: ', { hidden: true }));
@@ -104,7 +106,7 @@ async function login(text: string, flags: LoginFlags): Promise<void> {
     throw new UsageError(
       'No token was given. An administrator makes one: drover tokens create --name YOU --role operator',
     );
-  const self = dataOf(await createClient({ baseUrl: url, token }).GET('/api/v1/self'));
+  const self = dataOf(await createClient({ ...clientOptions({ url }), token }).GET('/api/v1/self'));
   const path = storeContext(name, { url, token, ...given({ ca: ca || undefined }) });
   await answer(
     flags,

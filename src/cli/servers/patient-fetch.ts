@@ -5,6 +5,7 @@
  * `resuming` is for every call: a server that is not reached is told at once, but a call that was cut off in the middle, of which nobody
  * knows whether it arrived, is repeated until that is known. `patient` is for calls about a run that is there: it waits for the server.
  */
+import { refusalText } from '@drover/sdk';
 import { pause, systemClock, type Clock } from '../../base/clock.ts';
 
 const PATIENCE_MS = 60_000;
@@ -30,8 +31,8 @@ export function patientFetch(options: PatientOptions): typeof fetch {
     for (let waitMs = PAUSE_MS.first; ; waitMs = Math.min(PAUSE_MS.most, waitMs * 2)) {
       const isLast = clock.monotonicMs() + waitMs > until;
       try {
-        const response = await send(request.clone());
-        if (isLast || !waits || !(await isAway(response))) return response;
+        const { isAway, answer } = await whetherAway(await send(request.clone()));
+        if (isLast || !waits || !isAway) return answer;
       } catch (error) {
         waits ||= CUT.has(String((error as { cause?: { code?: unknown } }).cause?.code));
         if (isLast || !waits || request.signal.aborted) throw error;
@@ -42,13 +43,8 @@ export function patientFetch(options: PatientOptions): typeof fetch {
 }
 
 /** A gateway without its server, or a server that stops or starts; but not its word that a host is away. */
-async function isAway(response: Response): Promise<boolean> {
-  if (!AWAY.has(response.status)) return false;
-  const text = await response
-    .clone()
-    .text()
-    .catch(() => '');
-  if (/"code":\s*"host-not-linked"/.test(text)) return false;
-  await response.body?.cancel();
-  return true;
+async function whetherAway(response: Response): Promise<{ isAway: boolean; answer: Response }> {
+  if (!AWAY.has(response.status)) return { isAway: false, answer: response };
+  const { text, again } = await refusalText(response);
+  return { isAway: !/"code":\s*"host-not-linked"/.test(text), answer: again };
 }

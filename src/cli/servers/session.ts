@@ -6,9 +6,9 @@ import { given } from '../../base/given.ts';
 import { trustAuthority } from '../../base/node-trust.ts';
 import { systemWords } from '../../base/system-words.ts';
 import { contextOf, credentialsOf, readContexts, type Credentials } from './contexts.ts';
-import { UsageError } from '../exit.ts';
+import { noteAnswer, UsageError } from '../exit.ts';
 import { programName } from '../program-name.ts';
-import { accessAt } from './local-folders.ts';
+import { accessAt, ownFolderOf } from './local-folders.ts';
 import { patientFetch } from './patient-fetch.ts';
 
 export interface Session {
@@ -22,12 +22,21 @@ export interface Session {
 export function openSession(): Session {
   const credentials = findCredentials();
   if (credentials.ca) trustAuthority(credentials.ca);
-  const options = { baseUrl: credentials.url, token: credentials.token };
+  const options = { ...clientOptions(credentials), token: credentials.token };
   return {
     options,
     credentials,
     client: createClient({ ...options, fetch: patientFetch({ kind: 'resuming' }) }),
     patient: createClient({ ...options, fetch: patientFetch({ kind: 'patient' }) }),
+  };
+}
+
+/** Of any client of a command: the user may say that the way to a server by plain HTTP is nobody else's. */
+export function clientOptions({ url }: Pick<Credentials, 'url'>): ClientOptions {
+  return {
+    baseUrl: url,
+    allowTokenInClear: process.env.DROVER_TOKEN_IN_CLEAR === 'yes',
+    onAnswer: noteAnswer,
   };
 }
 
@@ -71,13 +80,19 @@ function stored(url: string | undefined): Credentials | undefined {
   return [...contexts.values()].find((one) => one.url === url) ?? credentialsOf(accessAt(url) ?? {});
 }
 
-/** As others write it, so that one server has one address. */
+/**
+ * As others write it, so that one server has one address. Refuses that of a server of this machine without TLS: anybody
+ * may listen there.
+ */
 export function normalUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '')
     throw new UsageError(
       `${JSON.stringify(text)} is not the address of a server, such as https://drover.example:7400.`,
     );
+  const secure = url.origin.replace(/^http:/, 'https:');
+  if (secure !== url.origin && ownFolderOf(secure) !== undefined)
+    throw new UsageError(`The drover up of this machine speaks HTTPS alone: ${secure}`);
   return url.origin;
 }
 

@@ -101,7 +101,7 @@ function toFinish(worker: Worker): string {
   const { figuresAt, lanes, queued = 0 } = worker;
   if (figuresAt === undefined || !lanes)
     return `It has not said yet what it has under way: drover workers show ${plainText(worker.name)}`;
-  const left = lanes.agent.underWay + lanes.ssh.underWay + queued;
+  const left = underWayIn(lanes) + queued;
   return left === 0
     ? 'Nothing is under way: it may be stopped.'
     : `Under way or waiting there: ${left}. It may be stopped when nothing is: drover workers show ${plainText(worker.name)}`;
@@ -113,7 +113,11 @@ function stateOf(worker: Worker): string {
 }
 
 function underWay({ lanes }: Worker): string {
-  return lanes ? String(lanes.agent.underWay + lanes.ssh.underWay) : '';
+  return lanes ? String(underWayIn(lanes)) : '';
+}
+
+function underWayIn({ agent, ssh, process }: NonNullable<Worker['lanes']>): number {
+  return agent.underWay + ssh.underWay + (process?.underWay ?? 0);
 }
 
 function describe(worker: Worker, utc: boolean): string {
@@ -128,17 +132,32 @@ function describe(worker: Worker, utc: boolean): string {
       `at ${timeText(worker.figuresAt, utc)}: ${worker.agents} agents, ${mebibytes(worker.rssBytes ?? 0)}, event ` +
         `loop ${Math.round(worker.lagMs ?? 0)} ms late`,
     );
+  const labels = Object.entries(worker.labels).map(([name, value]) => `${name}=${value}`);
+  if (labels.length > 0) lines.push(`labels ${plainText(labels.join(' '))}`);
+  if (worker.resources) {
+    const { total, free, loadMilliCpus } = worker.resources;
+    const of = (name: 'memoryMiB' | 'diskMiB'): string =>
+      `${mebibytes(free[name] * 1_048_576)} of ${mebibytes(total[name] * 1_048_576)}`;
+    lines.push(
+      `free for tasks: ${free.milliCpus / 1_000} of ${total.milliCpus / 1_000} CPUs (${(loadMilliCpus / 1_000).toFixed(1)} busy), ` +
+        `memory ${of('memoryMiB')}, disk ${of('diskMiB')}`,
+    );
+  }
   if (worker.lanes) {
-    const rows = (['agent', 'ssh'] as const).flatMap((lane) =>
-      PRIORITIES.map((priority) => {
-        const { underWay: count, capacity, [priority]: queue } = worker.lanes![lane];
-        return [
+    const { lanes } = worker;
+    const rows = (['agent', 'ssh', 'process'] as const).flatMap((lane) =>
+      PRIORITIES.flatMap((priority) => {
+        const figures = lanes[lane];
+        if (!figures) return [];
+        const { underWay: count, capacity, [priority]: queue } = figures;
+        const row = [
           lane,
           priority,
           String(queue.length),
           queue.length > 0 ? `${(queue.oldestMs / 1_000).toFixed(1)} s` : '',
           priority === 'high' ? `${count} of ${capacity}` : '',
         ];
+        return [row];
       }),
     );
     lines.push('', table(['VIA', 'PRIORITY', 'QUEUED', 'OLDEST', 'UNDER WAY'], rows));

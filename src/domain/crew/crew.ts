@@ -9,7 +9,7 @@
 import type { HostId, WorkerId } from '../../base/ids.ts';
 import { isWorker, type Route } from '../run/executor.ts';
 import { Changes } from './changes.ts';
-import type { CrewOptions } from './crew-options.ts';
+import type { CrewOptions, Unreached } from './crew-options.ts';
 import {
   askAnew,
   beginDelivery,
@@ -34,8 +34,9 @@ import {
   type ToldEnd,
 } from './execution.ts';
 import { isOut, isTerminalExecution, type ExecutionState } from './execution-machine.ts';
-import { endDueAt, guardedEnd, noteReach } from './guards.ts';
+import { askDueAt, endDueAt, guardedEnd, noteReach } from './guards.ts';
 import { stateAfter } from './outcome.ts';
+import { DROPPED, type StopKind, strongerStop } from './stop.ts';
 
 export interface Order {
   readonly kind: OrderKind;
@@ -48,13 +49,6 @@ export interface Now {
   readonly at: number;
   readonly ms: number;
 }
-
-/** `cancel`: what is out is ended as well. `skip`: it is drained. */
-export type StopKind = 'cancel' | 'skip';
-const DROPPED = {
-  cancel: { to: 'cancelled', reason: 'cancelled-by-user' },
-  skip: { to: 'skipped', reason: 'failure-limit' },
-} as const;
 
 /** Before another attempt is sent. */
 const RETRY_PAUSE_MS = 1_000;
@@ -74,6 +68,10 @@ export class Crew<Stream = unknown> {
   readonly #options: CrewOptions;
   readonly #byHost = new Map<HostId, Execution<Stream>[]>();
   readonly #ready = new Set<Execution<Stream>>();
+  /** Waiting executions from this place on have not had their turn yet: neither are they sent, nor does their time run. */
+  #turnsEnd: number;
+  /** Before this place all are over, as it is written. */
+  #overEnd = 0;
   readonly #parked = new Set<Execution<Stream>>();
   readonly #inFlight = new Set<Execution<Stream>>();
   /** In flight, and something has changed since the last orders: the others wait for the next look. */
@@ -85,17 +83,25 @@ export class Crew<Stream = unknown> {
   #sendDueAt = 0;
   #ordersForAll = false;
   /** By the owner's monotonic clock. */
-  readonly #startDeadlineAt: number;
+  #startDeadlineAt: number;
   #stopping: StopKind | undefined;
 
-  constructor(options: CrewOptions, seeds: readonly SeedExecution[], nowAt: number) {
+  /** `turnsEnd`: so many of them, in their order, have their turn already. */
+  constructor(
+    options: CrewOptions,
+    seeds: readonly SeedExecution[],
+    nowAt: number,
+    turnsEnd = Number.POSITIVE_INFINITY,
+  ) {
     this.#options = options;
+    this.#turnsEnd = Math.min(turnsEnd, seeds.length);
     this.#startDeadlineAt = nowAt + options.policy.startDeadlineMs - Math.max(0, options.roundAgeMs);
-    this.executions = seeds.map((seed) => {
+    this.executions = seeds.map((seed, at) => {
       const execution = executionOf<Stream>(seed, nowAt);
       this.changes.add(seed);
-      if (seed.state === 'waiting') this.#ready.add(execution);
+      if (seed.state === 'waiting' && at < this.#turnsEnd) this.#ready.add(execution);
       if (isOut(seed.state)) this.#inFlight.add(execution);
+      if (seed.subject.kind === 'none') return execution;
       const same = this.#byHost.get(seed.subject.id);
       if (same) same.push(execution);
       else this.#byHost.set(seed.subject.id, [execution]);
@@ -105,7 +111,17 @@ export class Crew<Stream = unknown> {
 
   /** Whether nothing of it waits or is out. */
   get isOver(): boolean {
-    return this.#inFlight.size === 0 && this.#ready.size === 0 && this.#parked.size === 0;
+    return (
+      this.#inFlight.size + this.#ready.size + this.#parked.size === 0 && this.isOverBefore(Number.POSITIVE_INFINITY)
+    );
+  }
+
+  /** Whether all before this place are over, as it is written. */
+  isOverBefore(end: number): boolean {
+    const { executions } = this;
+    const wanted = Math.min(end, executions.length);
+    while (this.#overEnd < wanted && isTerminalExecution(executions[this.#overEnd]!.dbState)) this.#overEnd++;
+    return this.#overEnd >= wanted;
   }
 
   at(task: number, ordinal: number): Execution<Stream> | undefined {
@@ -123,7 +139,16 @@ export class Crew<Stream = unknown> {
   get dueAt(): number {
     const lookAt =
       this.#inFlight.size > 0 ? Math.max(this.#lookNotBeforeAt, this.#lookDueAt) : Number.POSITIVE_INFINITY;
-    return Math.min(lookAt, this.#ready.size + this.#parked.size > 0 ? this.#sendDueAt : Number.POSITIVE_INFINITY);
+    return Math.min(lookAt, this.#hasWaiting ? this.#sendDueAt : Number.POSITIVE_INFINITY);
+  }
+
+  get #hasWaiting(): boolean {
+    return this.#ready.size + this.#parked.size > 0 || (this.#stopping !== undefined && this.#hasLater);
+  }
+
+  /** Whether some wait whose turn has not come. */
+  get #hasLater(): boolean {
+    return this.#turnsEnd < this.executions.length;
   }
 
   // — what is heard —
@@ -167,8 +192,9 @@ export class Crew<Stream = unknown> {
     return 'taken';
   }
 
-  /** The executor never heard of it. `instance`: which start of the agent says so. */
-  onUnknown(execution: Execution<Stream>, attempt: number, nowMs: number, instance?: string): void {
+  /** The executor never heard of it, and takes no order of before any more. `instance`: which start of the agent says so. */
+  onUnknown(execution: Execution<Stream>, attempt: number, now: Now, instance?: string): void {
+    const nowMs = now.ms;
     if (attempt !== execution.attempt || execution.retry || execution.dbState !== execution.state) return;
     if (execution.state === 'dispatched' && instance !== execution.route?.instance)
       // The start that was given the order may have carried it out, and may be another copy of the agent: it is not given twice.
@@ -178,12 +204,29 @@ export class Crew<Stream = unknown> {
         nowMs,
       );
     else if (execution.state === 'running') this.#lose(execution, 'The agent no longer knows of the attempt.', nowMs);
-    else if (execution.state === 'dispatched' && this.#stopping === 'cancel')
-      this.#settle(execution, { ...DROPPED.cancel, finishedAtMs: nowMs });
+    else if (execution.state === 'dispatched' && this.#stopping !== undefined && this.#isEnding)
+      // It was out, and nothing ran.
+      this.#settle(execution, { ...DROPPED[this.#stopping], to: 'cancelled', finishedAtMs: nowMs });
+    else if (execution.state === 'dispatched' && this.#isTooLate(execution, now.at))
+      this.#giveUpReturned(execution, nowMs);
     else if (execution.state === 'dispatched') {
       forgetDelivery(execution);
       this.#fresh.add(execution);
     }
+  }
+
+  /** It has come back, again and again, for longer than it may wait. */
+  #isTooLate({ returns, returnedSince }: Execution<Stream>, nowAt: number): boolean {
+    return returns > 0 && nowAt - returnedSince > this.#options.policy.startDeadlineMs;
+  }
+
+  #giveUpReturned(execution: Execution<Stream>, finishedAtMs: number): void {
+    this.#settle(execution, {
+      to: 'not_started',
+      reason: 'start-deadline',
+      detail: `The host took no order before the start deadline; it came back ${execution.returns} times.`,
+      finishedAtMs,
+    });
   }
 
   /** Its end was told and cannot be kept; see `notKeptAnswer`. */
@@ -266,12 +309,40 @@ export class Crew<Stream = unknown> {
 
   // — what follows —
 
+  /** What waits of it has its turn only now: until then nobody was to be reached. */
+  beginTurn(nowAt: number): void {
+    this.#startDeadlineAt = nowAt + this.#options.policy.startDeadlineMs;
+    for (const execution of [...this.#ready, ...this.#parked]) execution.returnedSince = nowAt;
+    this.#sendDueAt = nowAt;
+  }
+
+  /** So many of them, in their order, have their turn from now on: those that had none until now have all of their time. */
+  letOut(end: number, nowAt: number): void {
+    if (end <= this.#turnsEnd) return;
+    const from = this.#turnsEnd;
+    this.#turnsEnd = Math.min(end, this.executions.length);
+    for (const execution of this.executions.slice(from, this.#turnsEnd))
+      if (execution.dbState === 'waiting') this.#ready.add(execution);
+    this.beginTurn(nowAt);
+  }
+
+  /** Nothing is sent and nobody is waited for until `beginTurn`; what is out goes on, and a stop ends what waits. */
+  hold(now: Now): void {
+    this.#sendDueAt = Number.POSITIVE_INFINITY;
+    if (this.#stopping) this.#dropWaiting(this.#stopping, now.ms);
+  }
+
   /** Nothing more is sent or tried again; of the two kinds, a cancel is the stronger. */
   stop(how: StopKind): void {
-    if (this.#stopping === how || this.#stopping === 'cancel') return;
+    if (this.#stopping === how || strongerStop(this.#stopping, how) !== how) return;
     this.#stopping = how;
     // Whoever is to be ended is told at once.
-    if (how === 'cancel') [this.#lookNotBeforeAt, this.#lookDueAt] = [0, 0];
+    if (this.#isEnding) [this.#lookNotBeforeAt, this.#lookDueAt] = [0, 0];
+  }
+
+  /** Whether what is out is to be ended. */
+  get #isEnding(): boolean {
+    return this.#stopping === 'abort' || this.#stopping === 'cancel';
   }
 
   /** What time has done to those that are out: losses, and ends that nobody told. */
@@ -309,13 +380,8 @@ export class Crew<Stream = unknown> {
         continue;
       }
       this.#ready.delete(execution);
-      if (execution.returns > 0 && now.at - execution.returnedSince > this.#options.policy.startDeadlineMs) {
-        this.#settle(execution, {
-          to: 'not_started',
-          reason: 'start-deadline',
-          detail: `The host took no order before the start deadline; it came back ${execution.returns} times.`,
-          finishedAtMs: now.ms,
-        });
+      if (this.#isTooLate(execution, now.at)) {
+        this.#giveUpReturned(execution, now.ms);
         continue;
       }
       const route = findRoute(execution);
@@ -341,12 +407,20 @@ export class Crew<Stream = unknown> {
     }
   }
 
+  /** Of what waits nothing can be carried out, wherever it went: it is over. */
+  refuse(why: Unreached, nowMs: number): void {
+    for (const execution of [...this.#ready, ...this.#parked])
+      if (!execution.retry && execution.dbState === 'waiting') this.#giveUp(execution, nowMs, why);
+  }
+
   #giveUp(execution: Execution<Stream>, finishedAtMs: number, why = this.#options.unreached(execution)): void {
     this.#settle(execution, { to: 'not_started', ...why, finishedAtMs });
   }
 
   #dropWaiting(how: StopKind, nowMs: number): void {
-    for (const execution of [...this.#ready, ...this.#parked])
+    const later = this.executions.slice(this.#turnsEnd).filter(({ state }) => state === 'waiting');
+    this.#turnsEnd = this.executions.length;
+    for (const execution of [...this.#ready, ...this.#parked, ...later])
       if (!execution.retry && execution.dbState === 'waiting')
         this.#settle(execution, { ...DROPPED[how], finishedAtMs: nowMs });
   }
@@ -357,13 +431,14 @@ export class Crew<Stream = unknown> {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
       if (execution.dbState !== execution.state || execution.retry || !isOut(execution.state)) continue;
-      const isCancelled = this.#stopping === 'cancel';
+      const isCancelled = this.#isEnding;
       const isEnding = isCancelled || nowAt >= endDueAt(execution, policy, guardMs);
       // Most have theirs: where they are is not looked up before something is due.
       if (nowAt >= orderDueAt(execution, isEnding)) {
         const route = findRoute(execution);
         noteReach(execution, route, nowAt);
-        const kind = nextOrder(execution, route, isEnding, isCancelled, nowAt);
+        const next = nextOrder(execution, route, isEnding, isCancelled, nowAt);
+        const kind = next === 'start' && nowAt >= askDueAt(execution, policy) ? 'query' : next;
         if (kind && route) orders.push({ kind, execution, route });
       }
       this.#lookInTimeFor(execution, nowAt);
@@ -376,7 +451,7 @@ export class Crew<Stream = unknown> {
   /** Something about it may be due before the next look. */
   #lookInTimeFor(execution: Execution<Stream>, nowAt: number): void {
     const { policy, guardMs } = this.#options;
-    const at = dueOf(execution, policy, guardMs, this.#stopping === 'cancel', nowAt);
+    const at = dueOf(execution, policy, guardMs, this.#isEnding, nowAt);
     if (at < this.#lookDueAt) this.#lookDueAt = at;
   }
 

@@ -75,3 +75,10 @@ export function emptyCounts(): ExecutionCounts {
 export function totalOf(counts: ExecutionCounts): number {
   return EXECUTION_STATES.reduce((sum, state) => sum + counts[state], 0);
 }
+
+export function sumOfCounts(all: readonly ExecutionCounts[]): ExecutionCounts {
+  if (all.length === 1) return all[0]!;
+  const sum = emptyCounts();
+  for (const counts of all) for (const state of EXECUTION_STATES) sum[state] += counts[state];
+  return sum;
+}

@@ -4,6 +4,7 @@ import type { Route, RouteTaken } from '../run/executor.ts';
 import type { Subject } from '../run/subject.ts';
 import type { HeardFrom } from './delivery-pace.ts';
 import type { EndState, Outcome } from './outcome.ts';
+import type { OutputValues } from '../work/output-values.ts';
 
 /**
  * For an execution that waits, the way that would be taken now; for one that is out, the way to its executor. Undefined
@@ -45,6 +46,8 @@ export interface ToldEnd<Stream> {
   readonly finishedAtMs: number;
   readonly stdout?: Stream;
   readonly stderr?: Stream;
+  /** Absent where its script told none. */
+  readonly values?: OutputValues;
 }
 
 /**

@@ -71,6 +71,16 @@ export function endDueAt({ state, runningSinceAt }: Watched, policy: GuardPolicy
     : Number.POSITIVE_INFINITY;
 }
 
+/**
+ * From when on an agent that is here and has said nothing is asked whether it has the order, and not given it again: a worker may have told
+ * all the while that it does not hand it on, and its word is not the agent's.
+ */
+export function askDueAt(execution: Watched, policy: GuardPolicy): number {
+  return execution.heardFrom === 'nobody'
+    ? execution.silentSince + (silenceDueAt(execution, policy) - execution.silentSince) / 2
+    : Number.POSITIVE_INFINITY;
+}
+
 function lossDueAt({ unlinkedAt }: Watched, { lostAfterMs }: GuardPolicy): number {
   return unlinkedAt > 0 ? unlinkedAt + lostAfterMs : Number.POSITIVE_INFINITY;
 }

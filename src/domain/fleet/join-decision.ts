@@ -11,7 +11,7 @@ export interface JoinRequest {
   readonly machineId: string;
   /** The caller has shown a key of the agent that `known` has. */
   readonly isProved: boolean;
-  /** The token was made for `known`. */
+  /** The token was made for `known`, alone. */
   readonly isTokenForIt: boolean;
   /** Another host than `known` has this machine id. */
   readonly isMachineKnown: boolean;

@@ -8,6 +8,7 @@ export const RUN_STATES = [
   'created',
   'waiting',
   'running',
+  'paused',
   'stopping',
   'succeeded',
   'failed',
@@ -19,8 +20,10 @@ export type RunState = (typeof RUN_STATES)[number];
 
 export const RUN_TRANSITIONS = {
   created: ['waiting', 'cancelled'],
-  waiting: ['running', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
-  running: ['stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
+  waiting: ['running', 'paused', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
+  running: ['paused', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
+  /** Somebody has paused it: nothing new starts, and what runs goes on to its end, which may be the end of all of it. */
+  paused: ['running', 'stopping', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
   /** Cancel was asked, or too many hosts failed: nothing new starts, what runs is ended or drained. */
   stopping: ['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped'],
   succeeded: ['running'],

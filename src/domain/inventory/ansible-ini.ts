@@ -2,6 +2,7 @@
  * The INI form of an Ansible inventory: `[group]`, `[group:vars]`, `[group:children]`, host lines with ranges and
  * `key=value` variables.
  */
+import { insteadOf } from '../../base/other-form.ts';
 import type { AnsibleModel } from './ansible-model.ts';
 import { hostLineWords, hostsOfPattern, iniValue } from './ansible-text.ts';
 import type { InventoryCollector, SourceLine } from './host-draft.ts';
@@ -73,7 +74,11 @@ class IniReader {
 
   #variable(at: SourceLine, line: string): void {
     const equals = line.indexOf('=');
-    if (equals < 0) return this.#collector.fault(at, `${JSON.stringify(line)} is not a variable; write name=value`);
+    if (equals < 0)
+      return this.#collector.fault(
+        at,
+        `${JSON.stringify(line)} is not a variable; write name=value${insteadOf('=', line)}`,
+      );
     this.#set(at, this.#section.group, line.slice(0, equals).trim(), line.slice(equals + 1).trim());
   }
 
@@ -99,7 +104,10 @@ class IniReader {
     if (typeof hosts === 'string') return this.#collector.fault(at, hosts);
     const odd = assignments.filter((word) => !word.includes('='));
     for (const word of odd)
-      this.#collector.fault(at, `${JSON.stringify(word)} is not a variable; write name=value, and remarks after a #`);
+      this.#collector.fault(
+        at,
+        `${JSON.stringify(word)} is not a variable; write name=value${insteadOf('=', word)}, and remarks after a #`,
+      );
     for (const name of hosts.names) {
       this.#model.addHost(name, this.#section.group, at, hosts.port);
       for (const word of assignments) {

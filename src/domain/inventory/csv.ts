@@ -3,6 +3,7 @@
  * become labels, and a `labels` column holds `k=v` texts parted by blanks or semicolons. An unknown column is a fault:
  * a misspelt one must not be dropped quietly.
  */
+import { insteadOf, otherFormOf } from '../../base/other-form.ts';
 import { labelKeyFault, oneForm } from '../target/nameable.ts';
 import { InventoryCollector, type DraftFields, type Inventory } from './host-draft.ts';
 
@@ -41,7 +42,12 @@ export function inventoryFromCsv(file: string, text: string): Inventory {
   for (const row of rows.slice(1)) {
     const at = { file, line: row.line };
     if (row.cells.length !== header.cells.length) {
-      collector.fault(at, `the row has ${row.cells.length} cells, the header ${header.cells.length}`);
+      const other = otherFormOf(',', row.cells.join());
+      collector.fault(
+        at,
+        `the row has ${row.cells.length} cells, the header ${header.cells.length}` +
+          (other === undefined ? '' : `; cells are parted by commas, not by ${other}`),
+      );
       continue;
     }
     const fields: Record<string, string> = {};
@@ -64,12 +70,9 @@ export function inventoryFromCsv(file: string, text: string): Inventory {
 function readHeader(collector: InventoryCollector, file: string, header: CsvRow): (string | undefined)[] | undefined {
   const at = { file, line: header.line };
   const [only = ''] = header.cells;
-  const separator = header.cells.length === 1 ? /[;\t|]/.exec(only)?.[0] : undefined;
+  const separator = header.cells.length === 1 ? separatorOf(only) : undefined;
   if (separator !== undefined)
-    return void collector.fault(
-      at,
-      `the cells are parted by ${separator === '\t' ? 'tabs' : JSON.stringify(separator)}; they must be parted by commas`,
-    );
+    return void collector.fault(at, `the cells are parted by ${separator}; they must be parted by commas`);
   const columns = header.cells.map((cell) => {
     const title = cell.trim();
     const key = title.toLowerCase().replaceAll(/[ -]/g, '_');
@@ -83,7 +86,8 @@ function readHeader(collector: InventoryCollector, file: string, header: CsvRow)
     if (Object.hasOwn(COLUMNS, key)) return COLUMNS[key]!;
     collector.fault(
       at,
-      `${JSON.stringify(title)} is not a column; known are ${Object.keys(COLUMNS).join(', ')} and label:NAME`,
+      `${JSON.stringify(title)} is not a column; known are ${Object.keys(COLUMNS).join(', ')} and label:NAME` +
+        insteadOf(':', title),
     );
     return undefined;
   });
@@ -94,6 +98,13 @@ function readHeader(collector: InventoryCollector, file: string, header: CsvRow)
   return columns;
 }
 
+/** What somebody has parted cells by instead of commas, as people see it. */
+function separatorOf(header: string): string | undefined {
+  const found = /[;\t|]/.exec(header)?.[0];
+  if (found !== undefined) return found === '\t' ? 'tabs' : JSON.stringify(found);
+  return [',', ';', '|'].map((sign) => otherFormOf(sign, header)).find((other) => other !== undefined);
+}
+
 function labelPairs(text: string, fault: (detail: string) => void): [string, string][] {
   return text
     .split(/[;\s]+/)
@@ -101,7 +112,9 @@ function labelPairs(text: string, fault: (detail: string) => void): [string, str
     .flatMap((pair): [string, string][] => {
       const at = pair.indexOf('=');
       if (at > 0) return [[pair.slice(0, at), pair.slice(at + 1)]];
-      fault(`${JSON.stringify(pair)} is not a label; write name=value`);
+      const other = otherFormOf('=', pair) ?? otherFormOf(':', pair) ?? (pair.includes(':') ? '":"' : undefined);
+      const meant = other === undefined ? '' : `, with "=" and not with ${other}`;
+      fault(`${JSON.stringify(pair)} is not a label; write name=value${meant}`);
       return [];
     });
 }

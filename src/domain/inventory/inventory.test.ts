@@ -53,6 +53,36 @@ describe('CSV', () => {
     expect(told(inventoryFromCsv('f', 'name\taddress\na\tb\n'))).toEqual([expect.stringContaining('tabs')]);
   });
 
+  it('tells of a sign in another form where it was meant to part something, with its line, and takes it for no part of a name', () => {
+    const text = [
+      'name,labels,label：角色',
+      'web-1,角色＝主库,a',
+      'web-2,角色：主库,a',
+      'web-3,role:db,a',
+      'web-4，a=1，a',
+      'web-5,role＝db=x,a',
+      'web-6,role=db；zone=a,a',
+    ].join('\n');
+    expect(told(inventoryFromCsv('f', text)).slice(0, 1)).toEqual([
+      expect.stringMatching(
+        /^1: "label：角色" is not a column; .* label:NAME, with ":" and not with "：" \(U\+FF1A\)$/,
+      ),
+    ]);
+    expect(told(inventoryFromCsv('f', text.replace('label：', 'label:')))).toEqual([
+      '2: "角色＝主库" is not a label; write name=value, with "=" and not with "＝" (U+FF1D)',
+      '3: "角色：主库" is not a label; write name=value, with "=" and not with "：" (U+FF1A)',
+      '4: "role:db" is not a label; write name=value, with "=" and not with ":"',
+      '5: the row has 1 cells, the header 3; cells are parted by commas, not by "，" (U+FF0C)',
+      expect.stringMatching(/^6: "role＝db" is not a key for a label: "＝" \(U\+FF1D\) .* another form of "="/),
+      expect.stringMatching(
+        /^7: "db；zone=a" is not a value for the label "role": "；" \(U\+FF1B\) .* another form of ";"/,
+      ),
+    ]);
+    expect(told(inventoryFromCsv('f', 'name，address\na，b\n'))).toEqual([
+      '1: the cells are parted by "，" (U+FF0C); they must be parted by commas',
+    ]);
+  });
+
   it('takes names and labels of every script, in one form', () => {
     const { hosts, faults } = inventoryFromCsv(
       'f.csv',
@@ -226,6 +256,12 @@ ansible_user=root
       expect.stringMatching(/^1: "10\.0\.0\.300" is not an address: an IPv4 address is four numbers/),
       expect.stringMatching(/^2: "10\.0\.0\.1:22" is not an address: write 10\.0\.0\.1 alone, and 22 as the port/),
       expect.stringMatching(/^3: nothing can be dialled by the name 10\.0\.0\.256/),
+    ]));
+
+  it('tells of a sign in another form in a variable', () =>
+    expect(told(ansible('[web]\na ansible_port＝22\n[web:vars]\nansible_user＝www\n'))).toEqual([
+      '2: "ansible_port＝22" is not a variable; write name=value, with "=" and not with "＝" (U+FF1D), and remarks after a #',
+      '4: "ansible_user＝www" is not a variable; write name=value, with "=" and not with "＝" (U+FF1D)',
     ]));
 
   it('knows a jump host by its address, and lets none jump through itself', () => {

@@ -24,3 +24,8 @@ export function failuresTolerated(limit: FailureLimit, hostCount: number): numbe
 export function isFailureLimitExceeded(limit: FailureLimit | undefined, failures: number, hostCount: number): boolean {
   return limit !== undefined && failures > failuresTolerated(limit, hostCount);
 }
+
+/** As it is written. */
+export function failureLimitText(limit: FailureLimit): string {
+  return limit.kind === 'count' ? String(limit.count) : `${limit.percent}%`;
+}

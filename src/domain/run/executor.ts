@@ -4,9 +4,10 @@
  * docs/checklists/add-engine.md.
  */
 import type { AgentId, WorkerId } from '../../base/ids.ts';
+import type { ScoreName } from '../placement/plugins.ts';
 
-/** What a worker carries work out with by itself, on hosts that need no agent for it. */
-export const ENGINES = ['ssh'] as const;
+/** What a worker carries work out with by itself: over SSH on hosts that need no agent for it, or as processes on its own machine. */
+export const ENGINES = ['ssh', 'process'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export type Executor =
@@ -20,6 +21,15 @@ export type NamedExecutor =
   | { readonly kind: 'agent'; readonly id: string }
   | { readonly kind: 'worker'; readonly id: string; readonly engine: EngineName };
 
+/** A worker that was chosen for a task without hosts, and by what. */
+export interface ChosenWorker {
+  readonly id: WorkerId;
+  /** So many were found to fit. */
+  readonly considered: number;
+  /** From 0 to 100 each, before weights; absent where it was the only one. */
+  readonly scores?: Readonly<Partial<Record<ScoreName, number>>>;
+}
+
 /** The way of an order to its executor. */
 export interface Route {
   readonly executor: Executor;
@@ -27,6 +37,8 @@ export interface Route {
   readonly workerId: WorkerId;
   /** Which start of the agent is given the attempt: no other start of it is. Absent where a worker is the executor. */
   readonly instance?: string;
+  /** How the worker was chosen, of a task without hosts; it is told with the run, and not kept with the attempt. */
+  readonly chosen?: Omit<ChosenWorker, 'id'>;
 }
 /** The way that an attempt has gone, as it is kept. The worker is absent where no more is known than who may have the attempt. */
 export type RouteTaken = Omit<Route, 'workerId'> & Partial<Pick<Route, 'workerId'>>;

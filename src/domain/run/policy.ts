@@ -1,9 +1,10 @@
 /** How a run goes about its work: for how long, how often, on how many hosts at once, and when it gives up. Nothing of what the work is. */
 import type { SuccessCriteria } from '../crew/outcome.ts';
 import type { Priority } from '../placement/queue-pick.ts';
-import type { FailureLimit } from '../rollout/failure-limit.ts';
+import type { RolloutPolicy } from '../rollout/rollout.ts';
 
-export interface Policy {
+/** Fields of its rollout: how many hosts at once, in which batches, and what becomes of it when many fail. */
+export interface Policy extends RolloutPolicy {
   /** Which of a worker's queues it waits in. */
   readonly priority: Priority;
   /** Counted on the host from the start of the process. */
@@ -14,9 +15,6 @@ export interface Policy {
   readonly startDeadlineMs: number;
   /** Link gone for longer: lost. */
   readonly lostAfterMs: number;
-  /** Executions in flight at once; undefined: as many as the workers take. */
-  readonly concurrency?: number;
-  readonly maxFailed?: FailureLimit;
   /** What of an outcome is success. */
   readonly success: SuccessCriteria;
   /** Further attempts after a failure or time-out of the script; never after a loss. */

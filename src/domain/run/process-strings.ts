@@ -21,7 +21,10 @@ interface CountedString {
   readonly bytes: number;
 }
 
-/** Under a login shell a value waits under a second, longer name until the profiles have been read. */
+/**
+ * Under a login shell a value waits under a second, longer name until the profiles have been read; where root becomes another user, all of
+ * them do until that is done (what would be too long with it is held in parts there). Nobody is given a name that begins so.
+ */
 export const HELD = '__drover_';
 
 function countedStrings(given: GivenStrings): CountedString[] {

@@ -33,6 +33,7 @@ const DEEDS: readonly (readonly [weight: number, name: string, deed: (world: Run
   [1, 'take over', (world) => world.takeOver()],
   [3, 'time', (world, n) => void (world.at += [10, 600, 1_100, 5_100, 21_000][n % 5]!)],
   [1, 'cancel', (world, n) => void (n % 4 === 0 && world.cancel())],
+  [1, 'pause', (world, n) => world.pause(n % 2 === 0)],
 ];
 
 const deeds = fc.array(

@@ -1,13 +1,36 @@
 /**
- * What work is done to. An execution has one as this value, and nobody tells what it is from anything but its kind. A kind that is no host
- * is one line here; the compiler names every place that then has to say what it does without a host.
+ * What work is done to. An execution has one as this value, and nobody tells what it is from anything but its kind: the
+ * compiler names every place that has to say what it does without a host.
  */
 import type { HostId } from '../../base/ids.ts';
 
-export type Subject =
-  /** A managed host; the name is the one that it had when the run was created. */
-  { readonly kind: 'host'; readonly id: HostId; readonly name: string };
+export type Subject = HostSubject | NoSubject;
 
-export function hostSubject(id: HostId, name: string): Subject {
+/** A managed host; the name is the one that it had when the run was created. */
+export interface HostSubject {
+  readonly kind: 'host';
+  readonly id: HostId;
+  readonly name: string;
+}
+/** No host: a worker carries it out, on the machine that it runs on. Which one is said by the placement of its task. */
+export interface NoSubject {
+  readonly kind: 'none';
+}
+
+/** The one execution of a task without hosts. */
+export const NO_SUBJECT: NoSubject = { kind: 'none' };
+
+export function hostSubject(id: HostId, name: string): HostSubject {
   return { kind: 'host', id, name };
+}
+
+export function hostOf(subject: Subject): HostSubject | undefined {
+  return subject.kind === 'host' ? subject : undefined;
+}
+
+/** For people, where names of hosts stand; no host can be called that. */
+const NO_HOST_NAME = '(worker)';
+
+export function subjectName(subject: Subject): string {
+  return subject.kind === 'host' ? subject.name : NO_HOST_NAME;
 }

@@ -10,6 +10,7 @@ export const UNREACHED: ReadonlySet<string> = new Set<ErrorCode>([
   'link-lost',
   'host-not-linked',
   'zone-without-worker',
+  'no-worker-fits',
   'worker-drained',
   'worker-draining',
   'server-unreachable',

@@ -144,7 +144,7 @@ describe('a target', () => {
   it('reads back what it prints', () => {
     fc.assert(
       fc.property(any, (expression) => {
-        expect(parseTarget(formatTarget(expression))).toEqual({ ok: true, expression });
+        expect(parseTarget(formatTarget(expression))).toMatchObject({ ok: true, expression });
       }),
     );
   });

@@ -30,7 +30,8 @@ export interface TargetFault {
   readonly detail: string;
 }
 export type ParsedTarget =
-  | { readonly ok: true; readonly expression: TargetExpression }
+  /** `names`: hosts and values that it names, sets of numbers written out. */
+  | { readonly ok: true; readonly expression: TargetExpression; readonly names: number }
   | { readonly ok: false; readonly fault: TargetFault };
 
 export interface TargetHost {
@@ -63,7 +64,7 @@ export function parseTarget(text: string): ParsedTarget {
       throw new ParseFault({ column: 1, detail: `longer than ${limits.targetExpressionLengthMax} characters` });
     const tokens = tokenize(text);
     const parser = new Parser(tokens, text.length + 1);
-    return { ok: true, expression: parser.whole() };
+    return { ok: true, expression: parser.whole(), names: parser.names };
   } catch (error) {
     if (error instanceof ParseFault) return { ok: false, fault: error.fault };
     throw error;
@@ -131,6 +132,10 @@ class Parser {
   constructor(tokens: readonly Token[], end: number) {
     this.#tokens = tokens;
     this.#end = end;
+  }
+
+  get names(): number {
+    return this.#names;
   }
 
   whole(): TargetExpression {

@@ -39,6 +39,18 @@ export const TERMINAL_AGENT_UPGRADE_STATES = [
   'skipped',
 ] as const satisfies readonly AgentUpgradeState[];
 
+/** What an agent may say of its share; ends among them are final. */
+export type AgentUpgradeWord = 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back';
+
+/**
+ * What an agent's word makes of its share; undefined while it goes on. One that is no package cannot be upgraded by anybody but who
+ * installed it: it is passed over, as a host without an agent is, and nothing has failed.
+ */
+export function agentUpgradeEnd(said: AgentUpgradeWord, code: string | undefined): AgentUpgradeState | undefined {
+  if (said === 'failed') return code === 'upgrade-unsupported' ? 'skipped' : 'failed';
+  return said === 'succeeded' || said === 'rolled_back' ? said : undefined;
+}
+
 export type AgentUpgradeCounts = Readonly<Record<AgentUpgradeState, number>>;
 
 export function emptyAgentUpgradeCounts(): AgentUpgradeCounts {

@@ -6,7 +6,7 @@ import type { ErrorCode, InputFault } from '../../base/errors.ts';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { scriptFormatFault } from '../run/interpreter.ts';
-import { stringFaults } from '../run/process-strings.ts';
+import { HELD, stringFaults } from '../run/process-strings.ts';
 import type { StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
 
 /** A script text (any bytes), or an argument vector run as it is, without a shell. */
@@ -134,6 +134,14 @@ function variableFaults({ program, args, env, params }: ScriptWork, { secrets }:
             `#/${field}/${name}`,
             'bad-input',
             `${JSON.stringify(name)} is not a variable name (letters a-z and A-Z, digits and _, not beginning with a digit).`,
+          ),
+        );
+      if (field !== 'params' && name.startsWith(HELD))
+        faults.push(
+          fault(
+            `#/${field}/${name}`,
+            'bad-input',
+            `${name} is a name that Drover uses itself: those that begin with ${HELD}.`,
           ),
         );
       if (name.length > limits.nameLengthMax)

@@ -75,6 +75,12 @@ describe('the limits of a script', () => {
       ['#/env/1 bad-input', '#/params/a-b bad-input'],
     ],
     [
+      'a name of our own',
+      { env: { __drover_A: 'x' }, params: { __drover_P: '' } },
+      { __drover_S: 'secret' },
+      ['#/env/__drover_A bad-input', '#/secrets/__drover_S bad-input'],
+    ],
+    [
       'NUL in a value and in an argument',
       { params: { p: '\0' }, args: ['\0'] },
       {},

@@ -4,6 +4,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { ProgramLack } from '../../domain/run/interpreter.ts';
+import { PATH } from './environment.ts';
 import type { Account } from './plan.ts';
 
 export function ownAccount(): Account {
@@ -74,7 +75,8 @@ export function folderLackOf(folder: string, account: Account, enter: readonly s
   const lack = folderLack(folder);
   if (lack !== undefined || unreachableParent(join(folder, '.within'), account) === undefined) return lack;
   const [program, ...args] = enter;
-  const { status, error } = spawnSync(program!, args, { stdio: 'ignore', cwd: '/', timeout: 10_000 });
+  // The user looks into the environment of a process that is his: ours is not for him.
+  const { status, error } = spawnSync(program!, args, { stdio: 'ignore', cwd: '/', env: { PATH }, timeout: 10_000 });
   return error || status === 0 ? undefined : `may not be entered by ${account.name}`;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { given } from '../../base/given.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { systemWords } from '../../base/system-words.ts';
@@ -21,13 +22,20 @@ import {
 } from './account.ts';
 import { isRefusal, planProcess, type Account } from './plan.ts';
 import type { Platform } from './platform.ts';
+import type { Launch } from './supervised-launch.ts';
+import type { WaitingSupervisor, WaitingSupervisors } from './waiting-supervisors.ts';
 
 export interface ProcessLauncherOptions {
   readonly platform: Platform;
   readonly spool: Spool;
+  readonly waiting: WaitingSupervisors;
+  /** All work runs as this user; as the order says, unless given. */
+  readonly user?: string;
   readonly spoolFreeBytesMin?: number;
   readonly coreLimit?: string | undefined;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Open files of a process that is about to be. */
 interface Streams {
@@ -56,17 +64,19 @@ export class ProcessLauncher {
 
   /** The supervisor. Without a pid it could not be made, and its `error` says why. */
   launch(attempt: AttemptId, order: ExecutionOrder, { hostId, hostName }: AttemptSubject): ChildProcess | Refusal {
-    const { spool, platform, coreLimit } = this.#options;
-    const { user, work } = order;
+    const { spool, platform, coreLimit, user: only } = this.#options;
+    const { user = only, work } = order;
+    if (only !== undefined && user !== only)
+      return { refused: 'user-not-permitted', detail: `Here all work runs as ${only}, and none as ${user}.` };
     const own = ownAccount();
     const account = user === undefined ? own : findAccount(user);
     if (!account) return { refused: 'user-unknown', detail: `This host has no user ${JSON.stringify(user)}.` };
     const scriptPath = spool.file(attempt, 'script');
     const plan = planProcess(order, {
       attemptId: attempt,
-      hostName,
-      hostId,
+      ...given({ hostName, hostId }),
       scriptPath,
+      valuesPath: spool.file(attempt, 'values'),
       account,
       agentUid: process.getuid?.() ?? 0,
       agentUser: own.name,
@@ -89,20 +99,36 @@ export class ProcessLauncher {
       if (blocked)
         return {
           refused: 'script-unreachable',
-          detail: `${account.name} may not pass ${blocked}; move the agent's data folder (--data) to a place that everybody may pass.`,
+          detail: `${account.name} may not pass ${blocked}; move the data folder (--data) to a place that everybody may pass.`,
         };
-      return platform.launch({
+      const launch = {
         folder: spool.folder(attempt),
         argv: plan.argv,
         env: plan.env,
-        cwd: folderLack(plan.cwd) === undefined ? plan.cwd : '/',
+        cwd: plan.enter === undefined && folderLack(plan.cwd) === undefined ? plan.cwd : '/',
         stdio: streams,
         coreLimit,
-      });
+      };
+      return platform.launch({ ...launch, ...given({ waiting: this.#waitingFor(attempt, launch) }) });
     } catch (error) {
       return spawnRefusal(error as Error);
     } finally {
       closeAll(streams);
+    }
+  }
+
+  /** Named in the attempt's folder before it hears anything: a successor waits for what becomes of it. */
+  #waitingFor(attempt: AttemptId, launch: Launch): WaitingSupervisor | undefined {
+    const waiting = this.#options.waiting.take(launch);
+    if (!waiting) return undefined;
+    const { pid, startTicks } = waiting.handle;
+    try {
+      writeFileSync(this.#options.spool.file(attempt, 'supervisor'), `${pid} ${startTicks}\n`, { mode: 0o600 });
+      return waiting;
+    } catch {
+      // The disk is full: one that is begun anew needs no such file.
+      waiting.end();
+      return undefined;
     }
   }
 
@@ -116,7 +142,7 @@ export class ProcessLauncher {
         closeAll(streams);
         return {
           refused: 'spool-full',
-          detail: `Only ${this.#freeBytes} bytes are free in ${spool.root}; the agent wants ${least}.`,
+          detail: `Only ${this.#freeBytes} bytes are free in ${spool.root}; ${least} are wanted.`,
         };
       }
       return streams;
@@ -142,19 +168,19 @@ export function spawnRefusal(error: Error): Refusal {
   return { refused: 'spawn-failed', detail: `The process could not be made: ${why}.` };
 }
 
-/** Makes the folder and opens its streams. The script belongs to who runs it and to nobody else. */
+/** Makes the folder and opens its streams. The script and the file of its output values belong to who runs it and to nobody else. */
 function prepareFolder(spool: Spool, attempt: AttemptId, work: ScriptWork, account: Account): Streams {
   const text = scriptText(work);
   const folder = spool.folder(attempt);
+  const isOthers = account.uid !== process.getuid?.();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (text) {
-    const path = spool.file(attempt, 'script');
-    writeFileSync(path, text, { mode: 0o500 });
-    if (account.uid !== process.getuid?.()) {
-      chownSync(path, account.uid, account.gid);
-      chmodSync(folder, 0o711);
-    }
-  }
+  if (isOthers) chmodSync(folder, 0o711);
+  const scriptsOwn = (path: string, bytes: Uint8Array, mode: number): void => {
+    writeFileSync(path, bytes, { mode });
+    if (isOthers) chownSync(path, account.uid, account.gid);
+  };
+  if (text) scriptsOwn(spool.file(attempt, 'script'), text, 0o500);
+  scriptsOwn(spool.file(attempt, 'values'), NO_BYTES, 0o600);
   if (work.stdin) writeFileSync(spool.file(attempt, 'stdin'), work.stdin, { mode: 0o600 });
   return {
     stdin: work.stdin ? openSync(spool.file(attempt, 'stdin'), 'r') : 'ignore',

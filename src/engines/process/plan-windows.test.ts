@@ -13,6 +13,7 @@ const WINDOWS: PlanContext = {
   hostName: 'h',
   hostId: 'i',
   scriptPath: 'C:\\s\\script.ps1',
+  valuesPath: 'C:\\s\\values',
   account: { name: 'system', uid: 0, gid: 0, home: 'C:\\', shell: '' },
   agentUid: 0,
   agentUser: 'root',

@@ -2,7 +2,6 @@
  * From what was asked to what is executed: argument vector and environment. Pure, but for the look-up of programs that it is
  * given. Refusals are values: the attempt ends as refused, with a code and a sentence that helps.
  */
-import { given } from '../../base/given.ts';
 import {
   isWindowsFault,
   powershellEncoded,
@@ -20,7 +19,7 @@ import {
 } from '../../domain/run/interpreter.ts';
 import { lengthFaults } from '../../domain/work/script.ts';
 import type { ExecutionOrder } from '../../ledger/engine.ts';
-import { environmentOf, PATH, underLogin, type EnvironmentContext } from './environment.ts';
+import { asUser, environmentOf, PATH, rootsEnvironment, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal {
   readonly refused: ErrorCode;
@@ -29,7 +28,10 @@ export interface Refusal {
 /** `argv` for Windows: the program, and its whole line as CreateProcess takes it (windows-command.ts). */
 export interface ProcessPlan {
   readonly argv: readonly string[];
-  /** Ends with 0 where the account may enter the working folder; absent where it is the agent's own. */
+  /**
+   * Present where root becomes the account: ends with 0 where that may enter the working folder. What the plan begins is root's then:
+   * it stays out of that folder, which the account enters itself.
+   */
   readonly enter?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -77,20 +79,15 @@ export function planProcess(order: ExecutionOrder, context: PlanContext): Proces
   if (context.family === 'windows') return planWindows(order, context, env);
   const command = commandLine(order, context, env.PATH!);
   if (isRefusal(command)) return command;
-  const argv = becomeAccount(
-    order.environment === 'login' ? underLogin(command.argv, cwd, order, context) : command.argv,
-    context,
-  );
-  if (isRefusal(argv)) return argv;
-  const enter =
-    context.account.uid === context.agentUid
-      ? undefined
-      : becomeAccount(['/bin/sh', '-c', 'cd -- "$1"', 'sh', cwd], context);
+  const argv = order.environment === 'login' ? underLogin(command.argv, cwd, order, context) : command.argv;
+  if (context.account.uid === context.agentUid) return { argv, env, cwd };
+  const become = wayToBecome(context);
+  if (isRefusal(become)) return become;
   return {
-    argv: argv.argv,
-    env,
+    argv: [...become.argv, ...asUser(argv, { path: cwd, isGiven: work.cwd !== undefined }, order, context)],
+    enter: [...become.argv, '/bin/sh', '-c', 'cd -- "$1"', 'sh', cwd],
+    env: rootsEnvironment(order, context),
     cwd,
-    ...given({ enter: enter === undefined || isRefusal(enter) ? undefined : enter.argv }),
   };
 }
 
@@ -172,22 +169,20 @@ function planWindows(order: ExecutionOrder, context: PlanContext, env: Record<st
 }
 
 /**
- * Another account with its supplementary groups. setpriv replaces itself by the program; runuser stays in between. They
- * begin as root, so they are looked for where root's programs are, and never on the PATH that the run gives its script.
+ * What comes before a command of another account, with its supplementary groups. setpriv replaces itself by the program; runuser stays
+ * in between. They begin as root, so they are looked for where root's programs are, and never on the PATH that the run gives its script.
  */
-function becomeAccount(argv: readonly string[], context: PlanContext): { argv: string[] } | Refusal {
+function wayToBecome(context: PlanContext): { argv: string[] } | Refusal {
   const { account, agentUid, agentUser } = context;
-  if (account.uid === agentUid) return { argv: [...argv] };
   if (agentUid !== 0)
     return {
       refused: 'user-not-permitted',
       detail: `The agent runs as ${agentUser}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.`,
     };
   const setpriv = context.findProgram('setpriv', PATH);
-  if (setpriv)
-    return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--', ...argv] };
+  if (setpriv) return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--'] };
   const runuser = context.findProgram('runuser', PATH);
-  if (runuser) return { argv: [runuser, '-u', account.name, '--', ...argv] };
+  if (runuser) return { argv: [runuser, '-u', account.name, '--'] };
   return {
     refused: 'interpreter-missing',
     detail: 'Becoming another user needs setpriv or runuser (package util-linux) on the host.',

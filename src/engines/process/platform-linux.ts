@@ -18,6 +18,7 @@ import { constants } from 'node:os';
 import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { Platform, ProcessHandle, ProcessStat, TreeQuery } from './platform.ts';
 import { launchSupervised } from './supervisor.ts';
+import { supervisorBegin } from './waiting-supervisors.ts';
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -262,6 +263,7 @@ export const linuxPlatform: Platform = {
   bootId,
   uptimeMs,
   launch: launchSupervised,
+  supervisorBegin,
   endedAgoMs,
   processStat,
   childrenOf,

@@ -9,7 +9,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
-import type { Launch } from './supervisor.ts';
+import type { Launch } from './supervised-launch.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -54,6 +54,8 @@ export interface Platform {
    * `argv` is the program and its whole line.
    */
   launch(launch: Launch): ChildProcess;
+  /** A process that `launch` can make a supervisor of, and that ends when its input does. Absent where there are none. */
+  supervisorBegin?(): ChildProcess;
   /** Undefined for a process that is not there. */
   processStat(pid: number): ProcessStat | undefined;
   /** How long ago a process that has ended and is not reaped did so; undefined where this system does not tell. */

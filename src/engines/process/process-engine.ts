@@ -8,6 +8,7 @@
  */
 import { Packr } from 'msgpackr';
 import { pause, type Clock } from '../../base/clock.ts';
+import { given } from '../../base/given.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type {
@@ -29,6 +30,7 @@ import { ProcessLauncher, spawnRefusal } from './launch.ts';
 import { platformOfHost } from './platform-of-host.ts';
 import { attemptMarker, type Platform } from './platform.ts';
 import { identityIn, releaseSupervisor, RunningAttempt, type ProcessIdentity } from './running.ts';
+import { WaitingSupervisors } from './waiting-supervisors.ts';
 
 /** Short scripts are over before a group is worth its price. */
 const ADOPT_AFTER_MS = 400;
@@ -37,6 +39,10 @@ const LATE_LOOK_MS = 1_000;
 /** Processes that are killed are gone within a look or two, unless they hang in the kernel. */
 const ABANDON_LOOKS_MAX = 100;
 const ABANDON_LOOK_MS = 10;
+/** Of attempts that run: more are no longer somebody who starts something now and then. */
+const BUSY_OVER = 4;
+/** Somebody may be looking at what it writes first. */
+const YOUNG_MS = 1_000;
 const packr = new Packr({ useRecords: false });
 
 export interface ProcessEngineOptions {
@@ -45,12 +51,14 @@ export interface ProcessEngineOptions {
   /** That of this host, unless given. */
   readonly platform?: Platform;
   /** As the host joined: told to scripts whose order is in a journal from before orders named their host. */
-  readonly hostName: string;
-  readonly hostId: string;
+  readonly hostName?: string;
+  readonly hostId?: string;
+  /** All work runs as this user of the machine, and an order for another is refused; as the order says, unless given. */
+  readonly user?: string;
   readonly clock: Clock;
   /** For tests of hosts without control groups. */
   readonly useCgroups?: boolean;
-  /** Of what one attempt writes, both streams together. */
+  /** Of what one attempt writes, both streams and what it tells of output values together. */
   readonly spoolBytesMax?: number;
   readonly spoolFreeBytesMin?: number;
   /** Soft limit of core files for what is started, as `ulimit -S -c` takes it; ours, unless given. */
@@ -67,6 +75,7 @@ export class ProcessEngine implements Engine {
   readonly #platform: Platform;
   readonly #clock: Clock;
   readonly #spool: Spool;
+  readonly #waiting: WaitingSupervisors;
   readonly #launcher: ProcessLauncher;
   readonly #running = new Set<RunningAttempt>();
   #bootId = '';
@@ -81,7 +90,17 @@ export class ProcessEngine implements Engine {
     this.#platform = options.platform ?? platformOfHost();
     this.#clock = options.clock;
     this.#spool = options.spool;
-    this.#launcher = new ProcessLauncher({ ...options, platform: this.#platform });
+    this.#waiting = new WaitingSupervisors({
+      platform: this.#platform,
+      clock: this.#clock,
+      isBusy: () => this.#isBusy(),
+    });
+    this.#launcher = new ProcessLauncher({ ...options, platform: this.#platform, waiting: this.#waiting });
+  }
+
+  /** Supervisors that wait for something to supervise. */
+  get waitingPids(): readonly number[] {
+    return this.#waiting.pids;
   }
 
   get bootId(): string {
@@ -92,12 +111,14 @@ export class ProcessEngine implements Engine {
     this.#bootId = this.#platform.bootId();
     this.#cgroupBase = this.#options.useCgroups === false ? undefined : this.#platform.groupBase();
     this.#isStopped = false;
+    this.#waiting.start();
     this.#scheduleSweep(0);
   }
 
   /** Children go on; the next start finds them. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#waiting.stop();
     this.#cancelSweep?.();
   }
 
@@ -141,7 +162,7 @@ export class ProcessEngine implements Engine {
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
     const { hostId, hostName } = this.#options;
-    const { subject = { hostId, hostName }, ...spec } = packr.unpack(Buffer.from(trace.accepted)) as Accepted;
+    const { subject = given({ hostId, hostName }), ...spec } = packr.unpack(Buffer.from(trace.accepted)) as Accepted;
     sink.openOutput({ keptBytes: spec.outputKeptBytes, secrets: Object.values(spec.secrets) });
     if (trace.bootId !== this.#bootId)
       return {
@@ -212,6 +233,11 @@ export class ProcessEngine implements Engine {
         this.#scheduleSweep(0);
       },
     };
+  }
+
+  #isBusy(): boolean {
+    const now = this.#clock.monotonicMs();
+    return this.#running.size > BUSY_OVER || [...this.#running].some(({ firstLookAt }) => now - firstLookAt < YOUNG_MS);
   }
 
   #cgroupOf(attempt: string): string | undefined {
@@ -291,15 +317,17 @@ export class ProcessEngine implements Engine {
   #lookAtSize(running: RunningAttempt, now: number): void {
     running.nextSizeLookAt = now + 1_000;
     const most = this.#options.spoolBytesMax ?? limits.spoolBytesMax;
-    void Promise.all([this.#spool.size(running.attempt, 1), this.#spool.size(running.attempt, 2)]).then(
-      ([out, err]) => {
-        if (out + err > most) running.beginKill('output-limit', this.#clock.monotonicMs());
+    void Promise.all(([1, 2, 'values'] as const).map((file) => this.#spool.size(running.attempt, file))).then(
+      (sizes) => {
+        if (sizes.reduce((sum, size) => sum + size) > most)
+          running.beginKill('output-limit', this.#clock.monotonicMs());
       },
     );
   }
 
   #end(running: RunningAttempt, now: number): void {
     this.#running.delete(running);
+    this.#waiting.stir();
     const { cgroup, adopting } = running;
     if (cgroup !== undefined) void (adopting ?? Promise.resolve()).then(() => this.#platform.groupRemove(cgroup));
     // Until the end is on disk, the zombie keeps the status for whoever comes after us.

@@ -9,7 +9,7 @@ import { limits } from '../../base/limits.ts';
 import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { AttemptEnd, AttemptSink, Trace } from '../../ledger/engine.ts';
 import { attemptMarker, type Platform, type ProcessHandle, type ProcessStat } from './platform.ts';
-import { UNBEGUN } from './supervisor.ts';
+import { UNBEGUN } from './supervised-launch.ts';
 
 export interface ProcessIdentity {
   /** The leader: the script's own process. */

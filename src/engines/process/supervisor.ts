@@ -11,22 +11,20 @@
  * number would also have to be reaped and come round again in these microseconds to be another's.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-
-/** In the file `status`, where the leader saw that it has no supervisor. */
-export const UNBEGUN = 'unbegun';
+import { UNBEGUN, type Launch } from './supervised-launch.ts';
 
 /**
  * $1 folder, $2 soft limit of core files (as it is when empty), then the argument vector. The leader is a foreground subshell: a
- * background one would get /dev/null as input and ignore INT and QUIT for good.
+ * background one would get /dev/null as input and ignore INT and QUIT for good. A script may be given any variable, so what is read here
+ * has names that no variable and none that is held can have.
  */
 const SUPERVISOR = `(
-read -r p _ </proc/self/stat
-echo "$p" >"$1/pid"
-until read -r _ _ s _ 2>/dev/null <"/proc/$$/stat" && [ "$s" = T ]; do
-read -r _ _ _ q _ </proc/self/stat
-[ "$q" = "$$" ] || { echo ${UNBEGUN} >"$1/status"; exit 1; }
+read -r __drover_0p __drover_0x </proc/self/stat
+echo "$__drover_0p" >"$1/pid"
+while read -r __drover_0x __drover_0x __drover_0x __drover_0q __drover_0x </proc/self/stat
+[ "$__drover_0q" = "$$" ] || { echo ${UNBEGUN} >"$1/status"; exit 1; }
 kill -STOP $$
-done
+! read -r __drover_0x __drover_0x __drover_0s __drover_0x 2>/dev/null <"/proc/$$/stat" || [ "$__drover_0s" != T ]; do :; done
 [ -z "$2" ] || ulimit -S -c "$2" 2>/dev/null
 shift 2
 umask 022
@@ -34,28 +32,16 @@ exec "$@"
 )
 echo $? >"$1/status"`;
 
-export interface Launch {
-  readonly folder: string;
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  /** As `ulimit -S -c` takes it; absent, ours. The supervisor keeps ours in any case: secrets are in its environment. */
-  readonly coreLimit?: string | undefined;
-  readonly stdio: { readonly stdin: number | 'ignore'; readonly stdout: number; readonly stderr: number };
-}
-
 /** The supervisor's process; throws what spawn throws. Its exit is of no interest: it is killed once the status is read. */
 export function launchSupervised(launch: Launch): ChildProcess {
-  const child = spawn(
-    '/bin/sh',
-    ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.coreLimit ?? '', ...launch.argv],
-    {
-      cwd: launch.cwd,
-      env: launch.env,
-      detached: true,
-      stdio: [launch.stdio.stdin, launch.stdio.stdout, launch.stdio.stderr],
-    },
-  );
+  const argv = ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.coreLimit ?? '', ...launch.argv];
+  if (launch.waiting) return launch.waiting.become(launch, ['/bin/sh', ...argv]);
+  const child = spawn('/bin/sh', argv, {
+    cwd: launch.cwd,
+    env: launch.env,
+    detached: true,
+    stdio: [launch.stdio.stdin, launch.stdio.stdout, launch.stdio.stderr],
+  });
   child.unref();
   return child;
 }

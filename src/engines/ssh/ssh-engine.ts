@@ -13,6 +13,7 @@ import { DroverError } from '../../base/errors.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
+import { NameLookups, namesAtOnce, NAMES_OF_LINKS } from '../../base/node-names.ts';
 import type { Random } from '../../base/random.ts';
 import type {
   AcceptTrace,
@@ -33,6 +34,7 @@ import { testConnection, type ConnectionTestResult } from './connection/connecti
 import type { RecordHostKey } from './connection/host-key.ts';
 import { SshPool, type SshPoolOptions, type SshTarget } from './connection/ssh-pool.ts';
 import { RemoteSessions } from './remote/remote-sessions.ts';
+import { assert } from '../../base/assert.ts';
 
 export interface SshEngineOptions {
   /** Where the output that comes in is put. */
@@ -66,6 +68,7 @@ export class SshEngine implements Engine {
   /** Attempts outlive this machine. */
   readonly bootId = '';
   readonly #options: SshEngineOptions;
+  readonly #names: NameLookups;
   readonly #pool: SshPool;
   readonly #sessions = new RemoteSessions();
   readonly #carried = new Set<SshAttempt>();
@@ -75,7 +78,9 @@ export class SshEngine implements Engine {
   constructor(options: SshEngineOptions) {
     this.#options = options;
     const { clock, random, log, access, recordHostKey, connections } = options;
-    this.#pool = new SshPool({ clock, random, log, access, recordHostKey, ...connections });
+    const atOnceMax = Math.max(1, namesAtOnce() - NAMES_OF_LINKS);
+    this.#names = new NameLookups({ clock, atOnceMax });
+    this.#pool = new SshPool({ clock, random, log, access, recordHostKey, names: this.#names, ...connections });
   }
 
   async start(): Promise<void> {}
@@ -97,7 +102,14 @@ export class SshEngine implements Engine {
   async test(target: SshTarget): Promise<ConnectionTestResult[]> {
     const { access, clock, random, log, recordHostKey } = this.#options;
     const onKeyChanged = (hostId: string): void => this.#pool.keyChanged(hostId);
-    return testConnection(await access(target), { clock, random, log, recordHostKey, onKeyChanged });
+    return testConnection(await access(target), {
+      clock,
+      random,
+      log,
+      recordHostKey,
+      onKeyChanged,
+      names: this.#names,
+    });
   }
 
   get connections(): number {
@@ -113,7 +125,7 @@ export class SshEngine implements Engine {
     const acceptedAtMs = this.#options.clock.nowMs();
     return this.#carry(
       attempt,
-      { note, acceptedAtMs, order: { spec: order, hostName: subject.hostName }, hasStarted: false },
+      { note, acceptedAtMs, order: { spec: order, hostName: subject.hostName! }, hasStarted: false },
       sink,
     );
   }
@@ -195,7 +207,9 @@ export class SshEngine implements Engine {
   }
 }
 
-function noteOf(order: Omit<ExecutionSpec, 'work'>, { hostId, accountId }: AttemptSubject): SshNote {
+/** Throws where it is of no host: that is no order for this engine. */
+function noteOf(order: Omit<ExecutionSpec, 'work'>, { hostId, hostName, accountId }: AttemptSubject): SshNote {
+  assert(hostId !== undefined && hostName !== undefined, 'over SSH goes what has a host');
   return {
     target: { hostId, ...given({ accountId }) },
     ...given({ user: order.user }),

@@ -105,6 +105,10 @@ export interface AgentReport {
   stderr: StreamReport;
   /** Process ids that survived KILL (uninterruptible sleep); empty when nothing did. */
   survivors?: number[];
+  /** Output values by name, masked; absent where none were told. */
+  values?: Record<string, string>;
+  /** For people: what of its output values was left out, and why. */
+  valuesFault?: string;
 }
 
 export interface StreamReport {

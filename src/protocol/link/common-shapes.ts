@@ -1,5 +1,6 @@
 /** Shapes that several frames share, so that what a worker takes from an agent is what a server takes from a worker. */
 import { limits } from '../../base/limits.ts';
+import { valueLimits } from '../../base/value-limits.ts';
 import { ENGINES, type NamedExecutor } from '../../domain/run/executor.ts';
 import type { AgentReport, HostFacts, ProcessEnd, ReportedOutcome, StreamReport } from './agent-v1.ts';
 import type { ProtocolRange } from './protocol-range.ts';
@@ -108,6 +109,14 @@ export const reportFields = {
   stdout: streamReport,
   stderr: streamReport,
   survivors: optional(list(pid, 4_096)),
+  values: optional(
+    dictionary(
+      text(valueLimits.outputValueBytesMax),
+      valueLimits.outputValuesMax,
+      valueLimits.outputValueNameLengthMax,
+    ),
+  ),
+  valuesFault: optional(words(limits.reasonLengthMax)),
 } as const;
 export const report: Shape<AgentReport> = record<AgentReport>({ t: oneOf('report'), ...reportFields });
 

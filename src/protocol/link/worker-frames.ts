@@ -62,6 +62,7 @@ import type {
   LinkedAgent,
   OrderedAttempt,
   QueueFigures,
+  ServerAssign,
   ServerToWorkerFrame,
   WorkerToServerFrame,
 } from './worker-v1.ts';
@@ -76,7 +77,7 @@ const event: Shape<AttemptEvent> = variants<AttemptEvent, 'k'>('k', {
   queued: { a: attempt },
   undelivered: {
     a: attempt,
-    code: oneOf('host-not-linked', 'agent-busy'),
+    code: oneOf('host-not-linked', 'agent-busy', 'worker-full'),
     executor: optional(executor),
     order: optional(size),
     server: optional(text(36)),
@@ -89,6 +90,7 @@ const lane = record<LaneFigures>({
   capacity: count,
   queues: record({ high: queue, normal: queue, low: queue }),
 });
+const resources = record<NonNullable<ServerAssign['needs']>>({ milliCpus: count, memoryMiB: count, diskMiB: count });
 const step = record<ConnectionStep>({
   step: text(64),
   result: oneOf('ok', 'failed', 'warning', 'not-tried'),
@@ -129,7 +131,8 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
     rssBytes: figure,
     lagMs: figure,
     outputBytesHeld: figure,
-    lanes: optional(record({ agent: lane, ssh: lane })),
+    lanes: optional(record({ agent: lane, ssh: lane, process: lane })),
+    resources: optional(record({ total: resources, free: resources, loadMilliCpus: count })),
     framesRefused: optional(size),
     framesPassedOver: optional(size),
   },
@@ -237,8 +240,8 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
       record<AssignTarget>({
         ordinal: count,
         attempt: count,
-        hostId: uuid,
-        hostName: name,
+        hostId: optional(uuid),
+        hostName: optional(name),
         executor,
         mac,
         watch: optional(truth),
@@ -246,6 +249,7 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
       limits.hostsPerFrameMax,
     ),
     accountId: optional(uuid),
+    needs: optional(resources),
   },
   cancel: orders,
   query: orders,

@@ -3,6 +3,7 @@
  * of an attempt travels to the server that owns the run's partition (`owners`), which any worker can compute.
  */
 import type { EngineName, NamedExecutor } from '../../domain/run/executor.ts';
+import type { Resources } from '../../domain/placement/plugins.ts';
 import type { AgentReport } from './agent-v1.ts';
 import type { Sealed } from './session.ts';
 import type { SshAccess } from './ssh-access.ts';
@@ -21,7 +22,7 @@ export interface WorkerHello {
   /** host:port where agents of its zone link. */
   agentAddress: string;
   nowMs: number;
-  /** What it can do beyond agents: `ssh`. */
+  /** What it can do beyond agents: its engines, `ssh` and `process`. */
   features?: string[];
 }
 
@@ -79,11 +80,14 @@ export type AttemptEvent =
   | { k: 'unknown'; a: string; executor: NamedExecutor; order?: number; server?: string; instance?: string }
   /** It waits its turn at the worker; sent once for each that does not start at once. */
   | { k: 'queued'; a: string }
-  /** The worker could not hand it on: the agent is not linked here (any more), or its queue is full. Nothing was sent. */
+  /**
+   * The worker could not hand it on: the agent is not linked here (any more), or its queue is full, or its own machine has
+   * not what the task wants. Nothing was sent.
+   */
   | {
       k: 'undelivered';
       a: string;
-      code: 'host-not-linked' | 'agent-busy';
+      code: 'host-not-linked' | 'agent-busy' | 'worker-full';
       /** With the order that this answers, where the executor itself has said it. */
       executor?: NamedExecutor;
       order?: number;
@@ -138,6 +142,8 @@ export interface WorkerLoad {
   lagMs: number;
   outputBytesHeld: number;
   lanes?: Record<LaneName, LaneFigures>;
+  /** Of its machine, for tasks without hosts; absent where it takes none. */
+  resources?: { total: Resources; free: Resources; loadMilliCpus: number };
   /** Frames of agents and servers that were none, or could not be carried out, since the worker started; each ended its link. */
   framesRefused?: number;
   /** Frames of agents and servers of types that the worker does not know, since it started. */
@@ -273,14 +279,17 @@ export interface ServerAssign {
   targets: AssignTarget[];
   /** The account that the run asks for; over SSH the worker asks for access with it. */
   accountId?: string;
+  /** Of a task without hosts: what it wants of the worker's machine. */
+  needs?: Resources;
 }
 /** For the worker itself `mac` is empty: the order comes over the link of the server itself. */
 export interface AssignTarget {
   ordinal: number;
   attempt: number;
-  hostId: string;
+  /** Absent where the work goes to no host. */
+  hostId?: string;
   /** As the run has it: what the script is told, whatever the host was called before or is called since. Under the mark. */
-  hostName: string;
+  hostName?: string;
   executor: NamedExecutor;
   mac: Uint8Array;
   watch?: boolean;

@@ -1,7 +1,7 @@
 /** Shapes of accounts in the API. What is secret goes in and never comes out. */
 import { z } from 'zod';
 import { plainNameFault } from '../../domain/access/name-rule.ts';
-import { checked } from './checked.ts';
+import { checked } from '../../shape/checked.ts';
 import { instant, text } from './fields.ts';
 import { limits } from '../../base/limits.ts';
 
@@ -124,6 +124,7 @@ export const KeyRotation = z
     keyId: z.string().describe('The master key that everything is sealed under now'),
     accountSecrets: z.int(),
     runSecrets: z.int(),
+    channels: z.int(),
     systemSecrets: z.int(),
     unreadable: z.int().describe("Values that open under none of the server's keys; left as they are"),
   })

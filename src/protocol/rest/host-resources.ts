@@ -4,7 +4,7 @@ import { limits } from '../../base/limits.ts';
 import { addressFault } from '../../domain/inventory/address.ts';
 import { ALGORITHM_KINDS } from '../../domain/inventory/host-draft.ts';
 import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
-import { checked } from './checked.ts';
+import { checked } from '../../shape/checked.ts';
 import { instant } from './fields.ts';
 import { hostName, idOrFleetName, labels, zoneName } from './name-fields.ts';
 import { SSH_ALGORITHMS } from '../../domain/inventory/ssh-algorithms.ts';

@@ -13,7 +13,7 @@ import {
   workerNameFault,
   zoneFault,
 } from '../../domain/target/nameable.ts';
-import { checked } from './checked.ts';
+import { checked } from '../../shape/checked.ts';
 
 export const hostName = checked(limits.nameLengthMax, hostNameFault, { form: oneForm });
 export const workerName = checked(limits.nameLengthMax, workerNameFault, { form: oneForm });

@@ -1,33 +1,20 @@
 /** Shapes of the API, in and out. Durations go in as text with a unit, instants come out as RFC 3339; nothing here is a domain type. */
 import { z } from 'zod';
-import { formatDurationMs, parseDurationMs } from '../../base/duration.ts';
 import { limits } from '../../base/limits.ts';
 import { HOST_KEY_POLICIES } from '../../domain/inventory/host-key-policy.ts';
-import { parseFailureLimit } from '../../domain/rollout/failure-limit.ts';
 import { lineFault, ownNameFault } from '../../domain/access/name-rule.ts';
-import { checked } from './checked.ts';
+import { checked } from '../../shape/checked.ts';
+import { duration, runFields, variables } from '../../shape/run-fields.ts';
 import { instant, text } from './fields.ts';
 import { hostName, idOrFleetName, labelKeys, labels, workerName, zoneName } from './name-fields.ts';
-import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ENGINES } from '../../domain/run/executor.ts';
-import { VIAS } from '../../domain/placement/placement.ts';
-import { EXIT_ZERO } from '../../domain/crew/outcome.ts';
+import { POLICY_WORDS, rolloutFault } from '../../domain/policy/policy-words.ts';
 import { EXECUTION_STATES, TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { RUN_STATES } from '../../domain/flow/run-machine.ts';
+import { placeFaults } from '../../domain/policy/place-words.ts';
 
+export const strings = z.record(z.string(), z.string());
 const name = checked(limits.nameLengthMax, lineFault, { min: 0 });
-const strings = z.record(z.string(), z.string());
-const variables = (max: number) =>
-  strings.refine((value) => Object.keys(value).length <= max, `at most ${max} are allowed`).default({});
-
-function duration(maxMs: number): z.ZodString {
-  return z
-    .string()
-    .refine((value) => (parseDurationMs(value) ?? 0) > 0 && parseDurationMs(value)! <= maxMs, {
-      message: `bad-duration: write it with a unit, such as 30s, 5m or 1h30m; at most ${maxMs / 1_000} s`,
-    })
-    .describe('A duration with its unit: 500ms, 30s, 5m, 2h, 7d, 1h30m') as unknown as z.ZodString;
-}
 
 export const RunId = z.uuid();
 export const ExecutionState = z.enum(EXECUTION_STATES).meta({ id: 'ExecutionState' });
@@ -42,49 +29,47 @@ export const RunCreate = z
       .max(limits.targetsPerRunMax)
       .optional()
       .describe('At most so many of the hosts that match: the first by name'),
-    targets: text(limits.targetExpressionLengthMax).describe(
-      'all, names, globs, sets such as web-[01-20,25], label=value, joined by and, or, not and brackets',
-    ),
-    script: z.string().optional().describe('Script as text'),
+    targets: runFields.targets.optional(),
+    worker: runFields.worker.optional(),
+    prefer: runFields.prefer.optional(),
+    resources: runFields.resources.optional(),
+    strategy: runFields.strategy.optional(),
+    script: runFields.script.optional(),
     scriptBase64: z.base64().optional().describe('Script as bytes'),
-    command: z.array(z.string()).max(limits.argumentsMax).optional().describe('Argument vector, run without a shell'),
-    lang: text(200)
-      .optional()
-      .describe('sh, bash, python, perl, node, powershell, or any program; default: #!, else sh'),
-    args: z.array(z.string()).max(limits.argumentsMax).default([]),
-    env: variables(limits.environmentEntriesMax),
-    params: variables(limits.environmentEntriesMax),
-    secrets: variables(limits.secretsMax).describe(
-      'Reach the script as environment variables; write-only, masked in output',
-    ),
+    command: runFields.command.optional(),
+    lang: runFields.lang.optional(),
+    args: runFields.args.default([]),
+    env: runFields.env.default({}),
+    params: variables(limits.environmentEntriesMax).default({}),
+    secrets: variables(limits.secretsMax)
+      .default({})
+      .describe('Reach the script as environment variables; write-only, masked in output'),
     account: name.optional().describe('Name or id of the account to run as: it must cover every host'),
-    user: text(256).optional().describe('A user of the hosts, where no account is given'),
-    cwd: text(4_096).optional(),
-    stdin: z.string().optional().describe('Standard input as text'),
+    user: runFields.user.optional(),
+    cwd: runFields.cwd.optional(),
+    stdin: runFields.stdin.optional(),
     stdinBase64: z.base64().optional().describe('Standard input as bytes'),
-    timeout: duration(limits.timeoutMsMax).default(formatDurationMs(limits.timeoutMsDefault)),
-    killAfter: duration(limits.killAfterMsMax).default('10s'),
-    startDeadline: duration(limits.startDeadlineMsMax)
-      .default('2m')
+    timeout: runFields.timeout.default(POLICY_WORDS.timeout),
+    killAfter: runFields.killAfter.default(POLICY_WORDS.killAfter),
+    startDeadline: runFields.startDeadline
+      .default(POLICY_WORDS.startDeadline)
       .describe('A host that is off until then is not_started'),
-    lostAfter: duration(limits.startDeadlineMsMax).default('2m').describe('Link gone longer than this: lost'),
-    concurrency: z.int().min(1).max(limits.concurrencyMax).optional(),
-    maxFailed: z
-      .string()
-      .refine((value) => parseFailureLimit(value) !== undefined, {
-        message: 'a number of hosts, or a share such as 10%',
-      })
-      .optional(),
-    retries: z.int().min(0).max(limits.retriesMax).default(0),
-    successExitCodes: z
-      .array(z.int().min(0).max(limits.exitCodeMax))
-      .min(1)
-      .max(limits.successExitCodesMax)
-      .default([...EXIT_ZERO.exitCodes])
+    lostAfter: runFields.lostAfter.default(POLICY_WORDS.lostAfter).describe('Link gone longer than this: lost'),
+    concurrency: runFields.concurrency.optional(),
+    maxFailed: runFields.maxFailed.optional(),
+    batches: runFields.batches.optional(),
+    between: runFields.between.optional(),
+    batchMaxFailed: runFields.batchMaxFailed.optional(),
+    onMaxFailed: runFields.onMaxFailed.optional(),
+    countsAsFailed: runFields.countsAsFailed.optional(),
+    order: runFields.order.optional(),
+    retries: runFields.retries.default(POLICY_WORDS.retries),
+    successExitCodes: runFields.successExitCodes
+      .default([...POLICY_WORDS.successExitCodes])
       .describe('Exit codes that are success'),
-    via: z.enum(VIAS).default('auto').describe('The way to the hosts: the live agent, else SSH; or one of them only'),
-    priority: z.enum(PRIORITIES).default('normal').describe("Which of a worker's queues it waits in"),
-    outputKeptBytes: z.int().min(0).max(limits.outputKeptBytesMax).default(limits.outputKeptBytesDefault),
+    via: runFields.via.default('auto').describe('The way to the hosts: the live agent, else SSH; or one of them only'),
+    priority: runFields.priority.default(POLICY_WORDS.priority).describe("Which of a worker's queues it waits in"),
+    outputKeptBytes: runFields.outputKeptBytes.default(POLICY_WORDS.outputKeptBytes),
     name: name.default(''),
     reason: text(limits.reasonLengthMax).default(''),
   })
@@ -95,6 +80,11 @@ export const RunCreate = z
   .refine((body) => body.stdin === undefined || body.stdinBase64 === undefined, {
     message: 'give one of stdin and stdinBase64',
     path: ['stdin'],
+  })
+  .superRefine((body, context) => {
+    const faults = [rolloutFault(body, (field) => field), ...placeFaults(body)];
+    for (const fault of faults)
+      if (fault) context.addIssue({ code: 'custom', path: [fault.field], message: fault.detail });
   })
   .meta({ id: 'RunCreate' });
 
@@ -119,31 +109,16 @@ export const Run = z
       .describe('Of all rounds together, without the time between them; once the run is over'),
     cancelRequestedAt: instant.optional(),
     cancelRequestedBy: z.string().optional(),
+    cancelForcedAt: instant.optional().describe('Since when what comes finally is to end too'),
+    cancelForcedBy: z.string().optional(),
+    pausedAt: instant.optional().describe('Since when somebody wants that nothing more of it starts'),
+    pausedBy: z.string().optional(),
+    job: z
+      .object({ name: z.string(), version: z.int() })
+      .optional()
+      .describe('The version of a job that it is a run of; absent for a command'),
   })
   .meta({ id: 'Run' });
-export const RunDetail = Run.extend({
-  script: z.string().optional(),
-  command: z.array(z.string()).optional(),
-  lang: z.string().optional(),
-  args: z.array(z.string()),
-  env: strings,
-  params: strings,
-  secretNames: z.array(z.string()),
-  user: z.string().optional(),
-  cwd: z.string().optional(),
-  timeoutMs: z.int(),
-  killAfterMs: z.int(),
-  startDeadlineMs: z.int(),
-  lostAfterMs: z.int(),
-  concurrency: z.int().optional(),
-  maxFailed: z.string().optional(),
-  retries: z.int(),
-  successExitCodes: z.array(z.int()),
-  via: z.enum(VIAS),
-  priority: z.enum(PRIORITIES),
-  accountId: z.string().optional(),
-}).meta({ id: 'RunDetail' });
-
 const Stream = z
   .object({
     size: z.int(),
@@ -185,8 +160,8 @@ export const Execution = z
     ordinal: z.int(),
     attempt: z.int(),
     round: z.int(),
-    host: z.string(),
-    hostId: z.uuid(),
+    host: z.string().optional().describe('Absent where it goes to no host: a worker carries it out'),
+    hostId: z.uuid().optional(),
     state: ExecutionState,
     executor: Executor.optional().describe('Who carries the attempt out; absent while it waits'),
     workerId: z.uuid().optional().describe('The worker by whose link the order went'),
@@ -232,9 +207,41 @@ export const OutputGroup = z
     sample: z.object({ task: z.int(), ordinal: z.int(), attempt: z.int() }),
   })
   .meta({ id: 'OutputGroup' });
+export const OutputValues = z
+  .object({
+    task: z.int(),
+    ordinal: z.int(),
+    attempt: z.int(),
+    host: z.string().optional().describe('Absent where it went to no host'),
+    hostId: z.uuid().optional(),
+    state: ExecutionState.describe('Of the execution as it stands now'),
+    values: z.record(z.string(), z.string()).describe('By name, with secrets masked'),
+    fault: z.string().optional().describe('What of them was left out, and why'),
+  })
+  .meta({ id: 'OutputValues' });
 export const TimelineEntry = z
   .object({ seq: z.int(), at: instant, kind: z.string(), detail: z.record(z.string(), z.unknown()) })
   .meta({ id: 'TimelineEntry' });
+export const RunPause = z.strictObject({ reason: text(limits.reasonLengthMax).default('') }).meta({ id: 'RunPause' });
+
+export const RunAnswer = z
+  .strictObject({
+    goesOn: z.boolean().describe('Whether it goes on; else nothing more of the step starts'),
+    step: z
+      .string()
+      .max(2 * limits.nameLengthMax + 1)
+      .optional()
+      .describe('Where several steps ask: its name, or STAGE/STEP'),
+    batch: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('The batch that the question names: refused when it asks after another by now'),
+    reason: text(limits.reasonLengthMax).default(''),
+  })
+  .meta({ id: 'RunAnswer' });
+
 export const RunRetry = z
   .strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1).max(TERMINAL_EXECUTION_STATES.length) })
   .meta({ id: 'RunRetry' });
@@ -314,36 +321,6 @@ export const Agent = z
       .describe('Two starts of this agent that both show themselves: copies of one data folder. Neither is given work'),
   })
   .meta({ id: 'Agent' });
-const Queue = z
-  .object({ length: z.int(), oldestMs: z.int().describe('How long the oldest has waited') })
-  .meta({ id: 'WorkerQueue' });
-const Lane = z
-  .object({ underWay: z.int(), capacity: z.int(), high: Queue, normal: Queue, low: Queue })
-  .meta({ id: 'WorkerLane' });
-export const Worker = z
-  .object({
-    id: z.uuid(),
-    name: z.string(),
-    zone: z.string(),
-    agentAddress: z.string(),
-    linked: z.boolean(),
-    drained: z.boolean().describe('It takes no new work'),
-    revokedAt: instant.optional().describe('It is cut off for good since then'),
-    version: z.string().optional(),
-    joinedAt: instant,
-    agents: z.int().optional(),
-    queued: z.int().optional(),
-    figuresAt: instant
-      .optional()
-      .describe('When the worker gave these figures: soon after a change, and when it is told to drain'),
-    rssBytes: z.int().optional(),
-    lagMs: z.number().optional(),
-    lanes: z
-      .object({ agent: Lane, ssh: Lane })
-      .optional()
-      .describe('What is under way and what waits, by the way it goes'),
-  })
-  .meta({ id: 'Worker' });
 export const JoinTokenCreate = z
   .strictObject({
     role: z.enum(['agent', 'worker']).default('agent'),

@@ -48,6 +48,7 @@ export interface LateReport {
 export interface ExecutionFilter {
   readonly states?: readonly ExecutionState[];
   readonly hostName?: string;
+  readonly task?: number;
 }
 
 /** Places in what happened to a run, for whoever reads it on from one. */

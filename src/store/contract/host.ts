@@ -48,6 +48,8 @@ export interface HostStore {
   hostPresenceReconcile(snapshot: { workerId: WorkerId; linked: readonly HostId[]; atMs: number }): Promise<void>;
   /** Hosts of all zones but these: many, where many zones are without. */
   hostsOutside(zones: readonly string[]): Promise<readonly HostId[]>;
+  /** Those of these hosts that have no agent: none ever, or one that was revoked or taken off. An agent that is away is one. */
+  hostsWithoutAgent(ids: readonly HostId[]): Promise<readonly HostId[]>;
   hostFactsWrite(
     changes: readonly { hostId: HostId; agentId: AgentId; version: string; facts: Readonly<Record<string, unknown>> }[],
   ): Promise<void>;

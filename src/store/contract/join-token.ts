@@ -16,20 +16,21 @@ export interface JoinToken {
   readonly createdBy: Actor;
 }
 
+/** Digests of what opens with a token: one secret, good for `hostId` alone where that is given; or one for each of several hosts, once. */
+export type JoinSecrets =
+  | { readonly hash: Uint8Array; readonly hostId?: HostId }
+  | { readonly hosts: readonly { readonly id: HostId; readonly hash: Uint8Array }[] };
+
 export interface JoinTokenStore {
   joinTokenCreate(
     token: {
       id: TokenId;
-      hash: Uint8Array;
       role: 'agent' | 'worker';
       labels: Readonly<Record<string, string>>;
       zone: string;
-      hostId?: HostId;
       uses: number;
       lifetimeMs: number;
-      /** Only hosts of these names, once each; they may be known already without an agent. */
-      hostNames?: readonly string[];
-    },
+    } & JoinSecrets,
     audit: AuditEntry,
   ): Promise<JoinToken>;
   /** Whether a token of this role would let somebody join now; nothing is used up. By hash. */

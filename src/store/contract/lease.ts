@@ -11,11 +11,17 @@ export interface Fence {
   readonly serverId: ServerId;
 }
 
-/** What was asked of a run that is not over, as its asking was written: the round that is to be carried out, and whether it is to end. */
+/** What was asked of a run that is not over, as it was written: the round to be carried out, and whether it is to end, with or without
+ * what comes finally, or to pause. */
 export interface ActiveRun {
   readonly id: RunId;
   readonly round: number;
   readonly isCancelRequested: boolean;
+  /** What comes finally is to end too. */
+  readonly isCancelForced: boolean;
+  readonly isPaused: boolean;
+  /** How many answers there have been to its rollouts in this round. */
+  readonly answers: number;
 }
 
 export interface OwnerLook {

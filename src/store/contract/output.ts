@@ -36,7 +36,10 @@ export interface OutputChunk extends AttemptKey {
 }
 
 export interface OutputStore {
-  outputGroups(runId: RunId, options: { hostsMax: number; groupsMax: number }): Promise<readonly OutputGroup[]>;
+  outputGroups(
+    runId: RunId,
+    options: { hostsMax: number; groupsMax: number; task?: number; states?: readonly ExecutionState[] },
+  ): Promise<readonly OutputGroup[]>;
   /** A range of the kept bytes (head and tail joined); undefined when nothing is kept. */
   outputRead(key: AttemptKey, stream: 1 | 2, offset: number, length: number): Promise<Uint8Array | undefined>;
   /**

@@ -1,13 +1,18 @@
 /** What the owner of a partition reads of a run to go on with it, what it decides, and how writing that came out. */
 import type { AttemptKey, RunId } from '../../base/ids.ts';
 import type { Outcome } from '../../domain/crew/outcome.ts';
-import type { ExecutionState } from '../../domain/crew/execution-machine.ts';
+import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
+import type { TaskState } from '../../domain/flow/task-machine.ts';
+import type { TaskDecision } from '../../domain/run/conditions.ts';
+import type { RolloutPosition } from '../../domain/rollout/position.ts';
 import type { Executor, RouteTaken } from '../../domain/run/executor.ts';
+import type { StepOutputs, ToldByOrdinal } from '../../domain/run/step-outputs.ts';
 import type { Subject } from '../../domain/run/subject.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
+import type { OutputValues } from '../../domain/work/output-values.ts';
 import type { Fence } from './lease.ts';
 import type { StreamRecord } from './output.ts';
-import type { RunChange, RunRecord } from './run.ts';
+import type { RunChange, RunRecord, TaskRecord } from './run.ts';
 import type { TimelineEntry } from './timeline.ts';
 
 /** What the owner needs of an execution to go on; compact, because a run has up to 100,000. */
@@ -24,11 +29,41 @@ export interface ExecutionSeed {
   readonly failuresInRound: number;
 }
 
+/** A task as its owner goes on with it. */
+export interface TaskSeed extends Omit<TaskRecord, 'counts' | 'hostCount'> {
+  readonly sealedSecrets?: Uint8Array;
+  /** What its executions will be of; empty where it has them. */
+  readonly subjects: readonly Subject[];
+  /** Where it declares outputs that are to be drawn together yet, or again: what the present attempts have told, by ordinal. */
+  readonly told?: ToldByOrdinal;
+}
+
 export interface RunSeed {
   readonly run: RunRecord;
-  readonly spec: RunSpec;
-  readonly sealedSecrets?: Uint8Array;
+  /** By number. */
+  readonly tasks: readonly TaskSeed[];
+  /** Of all tasks, by task and ordinal. */
   readonly executions: readonly ExecutionSeed[];
+}
+
+/** What becomes of a task of a run of several. Lands only if its state is one from which `to` may be entered. */
+export interface TaskChange {
+  readonly runId: RunId;
+  readonly task: number;
+  readonly to: TaskState;
+  readonly counts: ExecutionCounts;
+  /** What it has told; what it had told before is forgotten where there is none. */
+  readonly outputs?: StepOutputs;
+  /** Its turn has come at this time: executions of its hosts wait from now on, unless it has some from before. */
+  readonly openedAtMs?: number;
+  /** With that: only these of its hosts have executions, by their places in its list, numbered through anew. */
+  readonly places?: readonly number[];
+  /** How far its rollout has come from now on; absent: it has none, or begins anew with a new round. */
+  readonly position?: RolloutPosition;
+  /** What its conditions have come to; what they had come to before is forgotten where there is none. */
+  readonly decision?: TaskDecision;
+  /** The run's seq of this change. */
+  readonly seq: number;
 }
 
 /** What is known of one attempt, whether or not a newer one has superseded it. */
@@ -56,6 +91,8 @@ export interface ExecutionChange extends AttemptKey {
   readonly detail?: string;
   readonly stdout?: StreamRecord & { readonly inline?: Uint8Array };
   readonly stderr?: StreamRecord & { readonly inline?: Uint8Array };
+  /** What its script has told beside that; kept by its attempt. */
+  readonly values?: OutputValues;
   readonly settledLate?: boolean;
   /** Automatic retry: the row's attempt (this change's outcome) moves to the history and attempt + 1 opens as waiting. */
   readonly retry?: boolean;
@@ -75,6 +112,8 @@ export interface OwnerCommit {
   readonly fence: Fence;
   readonly executions: readonly ExecutionChange[];
   readonly runs: readonly RunChange[];
+  /** Of runs of several tasks. */
+  readonly tasks?: readonly TaskChange[];
   readonly timeline: readonly TimelineEntry[];
   readonly lateReports?: readonly LateReportChange[];
 }
@@ -100,8 +139,8 @@ export type CommitResult =
 
 export interface OwnerCommitStore {
   runSeed(id: RunId): Promise<RunSeed | undefined>;
-  /** Of a seed what does not change, without its executions, which may be many. */
-  runSpec(id: RunId): Promise<(RunSpec & Pick<RunSeed, 'sealedSecrets'>) | undefined>;
+  /** Of one task what its executors are given. */
+  taskSpec(id: RunId, task: number): Promise<(RunSpec & Pick<TaskSeed, 'sealedSecrets'>) | undefined>;
   /** In the order of the keys; undefined for an attempt that is not there. Costs what its keys cost, however large their runs are. */
   attemptsLook(keys: readonly AttemptKey[]): Promise<readonly (AttemptStanding | undefined)[]>;
   ownerCommit(commit: OwnerCommit): Promise<CommitResult>;

@@ -1,18 +1,24 @@
 /** Runs: as they are created with their first step, read, listed, asked to end and opened anew. */
 import type { RunId } from '../../base/ids.ts';
 import type { Route } from '../../domain/run/executor.ts';
-import type { Subject } from '../../domain/run/subject.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
 import type { Permission } from '../../domain/access/permission.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
 import type { RunState } from '../../domain/flow/run-machine.ts';
+import type { TaskState } from '../../domain/flow/task-machine.ts';
+import type { TaskDecision } from '../../domain/run/conditions.ts';
+import type { NewTasks } from '../../domain/run/new-task.ts';
+import type { RolloutPosition } from '../../domain/rollout/position.ts';
+import type { RunPlan } from '../../domain/run/plan.ts';
+import type { RolloutAnswer } from '../../domain/run/run-task.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
+import type { StepOutputs } from '../../domain/run/step-outputs.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 import type { Fence } from './lease.ts';
 import type { Page } from './page.ts';
 import type { TimelineEntry } from './timeline.ts';
 
-export interface NewRun {
+export interface NewRun extends NewTasks {
   readonly id: RunId;
   readonly partition: number;
   readonly name: string;
@@ -21,17 +27,22 @@ export interface NewRun {
   /** What was asked of whoever wanted it, and is asked of whoever wants it again; absent: `job.run.create`. */
   readonly permission?: Permission;
   readonly targetExpression: string;
-  readonly spec: RunSpec;
-  /** AES-256-GCM sealed JSON of name → value; absent without secrets. */
-  readonly sealedSecrets?: Uint8Array;
-  readonly targets: readonly Subject[];
+  /** Stages, and what needs what; absent for a run of one task. */
+  readonly plan?: RunPlan;
+  /** The version of a job that it is a run of; absent for a command. */
+  readonly job?: JobReference;
   /** Marked as done in the same transaction: a crash right after it cannot make a second run of the same request. */
   readonly claim?: { readonly principal: string; readonly key: string };
   /** What its owner does first, written with it; left out, and the run waits, when the fence is stale. */
   readonly dispatch?: FirstDispatch;
 }
 
-/** The executions of a new run that have a way to their hosts, as dispatched; `run.seq` is theirs too. */
+export interface JobReference {
+  readonly name: string;
+  readonly version: number;
+}
+
+/** Of a run of one task: the executions that have a way to their hosts, as dispatched; `run.seq` is theirs too. */
 export interface FirstDispatch {
   readonly fence: Fence;
   readonly executions: readonly { readonly ordinal: number; readonly route: Route }[];
@@ -68,8 +79,11 @@ export interface RunRecord {
   readonly targetExpression: string;
   readonly hostCount: number;
   readonly counts: ExecutionCounts;
-  /** Absent in lists: a script may be a megabyte. */
-  readonly spec?: RunSpec;
+  readonly job?: JobReference;
+  /** Absent for a run of one task. */
+  readonly plan?: RunPlan;
+  /** Absent in lists, as a script may be a megabyte; those of a run of one task too, which is in the state of its run. */
+  readonly tasks?: readonly TaskRecord[];
   readonly createdAtMs: number;
   readonly startedAtMs?: number;
   readonly finishedAtMs?: number;
@@ -79,8 +93,36 @@ export interface RunRecord {
   readonly earlierRoundsMs: number;
   readonly cancelRequestedAtMs?: number;
   readonly cancelRequestedBy?: string;
+  /** Since when somebody wants that what comes finally ends too. */
+  readonly cancelForcedAtMs?: number;
+  readonly cancelForcedBy?: string;
+  /** Since when somebody wants that nothing more of it starts; absent where it is to go on. */
+  readonly pausedAtMs?: number;
+  readonly pausedBy?: string;
+  /** When it was let go on last, in the present round. */
+  readonly resumedAtMs?: number;
+  readonly resumedBy?: string;
   /** Grows with every committed change of the run or of one of its executions; the cursor of its event stream. */
   readonly seq: number;
+}
+
+export interface TaskRecord {
+  readonly task: number;
+  readonly spec: RunSpec;
+  readonly state: TaskState;
+  /** Of its executions; none before its turn. */
+  readonly counts: ExecutionCounts;
+  readonly hostCount: number;
+  /** Since when it has its turn, in the present round. */
+  readonly openedAtMs?: number;
+  /** Where it declares some, and is over. */
+  readonly outputs?: StepOutputs;
+  /** How far its rollout has come; absent where it has none, and before anything of it was written in this round. */
+  readonly position?: RolloutPosition;
+  /** What somebody has said last to a question of its rollout. */
+  readonly answer?: RolloutAnswer;
+  /** What its conditions have come to, where it has some and its turn has come. */
+  readonly decision?: TaskDecision;
 }
 
 export interface RunFilter {
@@ -95,30 +137,56 @@ export interface RunFilter {
 export interface RunStore {
   /**
    * One transaction: run, task, executions, the timeline's first entries and the audit entry. Wakes the partition
-   * (hint). The answer's `seq` tells whether `dispatch` is in it.
+   * (hint). The answer's `seq` tells whether `dispatch` is in it. Throws `too-many-runs` where whoever begins it has so much under way
+   * that there is no room for it.
    */
   runCreate(run: NewRun, audit: AuditEntry): Promise<RunRecord>;
-  /** The run's secrets, sealed under `run/<id>`; undefined where it has none. */
-  runSealedSecrets(id: RunId): Promise<Uint8Array | undefined>;
+  /** What a task is given of secrets, sealed under `run/<id>`; undefined where that is nothing. */
+  taskSealedSecrets(id: RunId, task: number): Promise<Uint8Array | undefined>;
   /** `own`: what this server owns never waits for callers. */
   runFetch(id: RunId, whose?: 'own'): Promise<RunRecord | undefined>;
+  /** Without its tasks and its plan, which may be of megabytes, and with so much of its targets as lists have. */
+  runHead(id: RunId): Promise<RunRecord | undefined>;
   runList(scope: Scope, filter: RunFilter, page: { limit: number; cursor?: string }): Promise<Page<RunRecord>>;
-  /** Marks the wish; the owner acts. False when the run is terminal already. */
+  /** Marks the wish; the owner acts. `isForced`: what comes finally is to end too, also where it was asked for without that before. */
   runCancelRequest(
     id: RunId,
     actor: Actor,
     audit: AuditEntry,
+    isForced?: boolean,
   ): Promise<'requested' | 'already-requested' | 'already-finished' | 'not-found'>;
+  /** Marks the wish that nothing more of it starts; the owner acts. */
+  runPauseRequest(
+    id: RunId,
+    actor: Actor,
+    audit: AuditEntry,
+  ): Promise<'requested' | 'already-requested' | 'already-finished' | 'stopping' | 'not-found'>;
+  /** Takes that wish back. */
+  runResumeRequest(
+    id: RunId,
+    actor: Actor,
+    audit: AuditEntry,
+  ): Promise<'requested' | 'not-paused' | 'already-finished' | 'not-found'>;
+  /** Answers the question that the rollout of a task asks, once; the owner acts. `stale`: it asks nothing, or something else by now. */
+  runAnswer(
+    id: RunId,
+    task: number,
+    answer: RolloutAnswer,
+    audit: AuditEntry,
+  ): Promise<'answered' | 'already-answered' | 'stale' | 'not-found'>;
   /**
    * Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits.
-   * Only on a terminal run.
+   * Only on a terminal run. Throws `too-many-runs` where whoever asks for it has no room for it.
+   * `seen`: the number of the write after which it was looked at; where another has followed, it has `changed`, and nothing is opened.
    */
   runRetry(
     id: RunId,
     states: readonly ExecutionState[],
     audit: AuditEntry,
+    seen?: number,
   ): Promise<
-    { kind: 'opened'; run: RunRecord; executions: number } | { kind: 'not-finished' | 'nothing-to-retry' | 'not-found' }
+    | { kind: 'opened'; run: RunRecord; executions: number }
+    | { kind: 'not-finished' | 'nothing-to-retry' | 'changed' | 'not-found' }
   >;
   runSeqs(ids: readonly RunId[]): Promise<readonly { readonly id: RunId; readonly seq: number }[]>;
 }

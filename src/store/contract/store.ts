@@ -14,6 +14,7 @@ import type { AccountStore } from './account.ts';
 import type { AgentStore } from './agent.ts';
 import type { ApiTokenStore } from './api-token.ts';
 import type { AuditStore } from './audit.ts';
+import type { ChannelStore } from './channel.ts';
 import type { ExecutionStore } from './execution.ts';
 import type { FleetLookStore } from './fleet-look.ts';
 import type { HintStore } from './hint.ts';
@@ -21,8 +22,11 @@ import type { HostAccessStore } from './host-access.ts';
 import type { HostKeyStore } from './host-key.ts';
 import type { HostStore } from './host.ts';
 import type { IdempotencyStore } from './idempotency.ts';
+import type { JobStore } from './job.ts';
 import type { JoinTokenStore } from './join-token.ts';
 import type { LeaseStore } from './lease.ts';
+import type { OutputValueStore } from './output-value.ts';
+import type { NoticeStore } from './notice.ts';
 import type { OutputStore } from './output.ts';
 import type { OwnerCommitStore } from './owner-commit.ts';
 import type { RunStore } from './run.ts';
@@ -38,8 +42,10 @@ export interface Store
     TimelineStore,
     ExecutionStore,
     OutputStore,
+    OutputValueStore,
     OwnerCommitStore,
     LeaseStore,
+    NoticeStore,
     HostStore,
     TwinStore,
     HostAccessStore,
@@ -51,7 +57,9 @@ export interface Store
     ApiTokenStore,
     IdempotencyStore,
     AccountStore,
+    ChannelStore,
     SecretStore,
+    JobStore,
     UpgradeStore,
     HintStore {
   /** The clock that all servers share: deadlines that outlive a server, and instants that another one reads, are of this one. */

@@ -1,7 +1,12 @@
 /** Upgrades of agents, host by host. */
 import type { Scope } from '../../domain/access/access-node.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
-import type { AgentUpgradeCounts, AgentUpgradeState, UpgradeState } from '../../domain/upgrade/upgrade-machine.ts';
+import type {
+  AgentUpgradeCounts,
+  AgentUpgradeState,
+  AgentUpgradeWord,
+  UpgradeState,
+} from '../../domain/upgrade/upgrade-machine.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 import type { Page } from './page.ts';
 
@@ -78,7 +83,7 @@ export interface UpgradeStore {
     heard: {
       hostId: HostId;
       agentId: AgentId;
-      state: 'fetching' | 'switching' | 'trying' | 'succeeded' | 'failed' | 'rolled_back';
+      state: AgentUpgradeWord;
       code?: string;
       detail?: string;
     },

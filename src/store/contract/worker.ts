@@ -7,6 +7,8 @@ export interface WorkerRecord {
   readonly id: WorkerId;
   readonly name: string;
   readonly zone: string;
+  /** Of the token that it joined with. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly agentAddress: string;
   readonly linked: boolean;
   readonly joinedAtMs: number;

@@ -17,6 +17,7 @@ import {
 import type { AuditEntry } from '../contract/audit.ts';
 import type { HostAccess, HostAccessStore, HostHop, HostWriteOutcome } from '../contract/host-access.ts';
 import { auditAppend } from './audit/audit.ts';
+import { inEntries } from './audit/audit-detail.ts';
 import { DIRECTORY_CHANGED, hostAccessChanged, hostAccessHold } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -37,9 +38,6 @@ export function hostAccessStore({ pool, hints, now }: StoreParts): HostAccessSto
     hostAccessList: (knownVersion) => hostAccessList(pool, knownVersion),
   };
 }
-
-/** Hosts that one entry of the audit tells of: an entry stays readable, and an import of thousands is on record whole. */
-const AUDITED_AT_ONCE = 500;
 
 async function hostImport(
   pool: Pool,
@@ -223,25 +221,14 @@ async function writePlan(
   }
   await hostAccessChanged(tx);
   await tx.query(DIRECTORY_CHANGED);
-  for (let at = 0; at < plan.hosts.length; at += AUDITED_AT_ONCE) {
-    const part = plan.hosts.slice(at, at + AUDITED_AT_ONCE).filter((host) => host.action !== 'unchanged');
-    if (part.length > 0)
-      await auditAppend(
-        tx,
-        {
-          ...audit,
-          detail: {
-            ...audit.detail,
-            hosts: part.map(({ name, action, changes, settings }) => ({
-              name,
-              action,
-              ...(action === 'created' ? { settings } : { changes }),
-            })),
-          },
-        },
-        nowMs,
-      );
-  }
+  const told = plan.hosts
+    .filter(({ action }) => action !== 'unchanged')
+    .map(({ name, action, changes, settings }) => ({
+      name,
+      action,
+      ...(action === 'created' ? { settings } : { changes }),
+    }));
+  for (const hosts of inEntries(told)) await auditAppend(tx, { ...audit, detail: { ...audit.detail, hosts } }, nowMs);
 }
 
 interface HopRow {

@@ -10,6 +10,7 @@ import { offerCounted } from '../../domain/inventory/key-offers.ts';
 import type { Actor, AuditEntry } from '../contract/audit.ts';
 import type { HostKeyRecord, HostKeyStore, NewHostKey } from '../contract/host-key.ts';
 import { auditAppend } from './audit/audit.ts';
+import { inEntries } from './audit/audit-detail.ts';
 import { hostAccessChanged } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -45,9 +46,6 @@ interface KeyRow {
 function keyId(key: Uint8Array): Buffer {
   return createHash('sha256').update(key).digest();
 }
-
-/** Keys that one entry of the audit tells of. */
-const AUDITED_AT_ONCE = 1_000;
 
 /** As OpenSSH prints it. */
 function fingerprintOf(id: Buffer): string {
@@ -244,21 +242,8 @@ async function hostKeyImport(
        RETURNING host_id, id`,
       [JSON.stringify(flat), nowMs, audit.actor.name],
     );
-    for (let at = 0; at < rows.length; at += AUDITED_AT_ONCE) {
-      await auditAppend(
-        tx,
-        {
-          ...audit,
-          detail: {
-            ...audit.detail,
-            keys: rows
-              .slice(at, at + AUDITED_AT_ONCE)
-              .map((row) => `${hostNames.get(row.host_id)} ${fingerprintOf(row.id)}`),
-          },
-        },
-        nowMs,
-      );
-    }
+    const told = rows.map((row) => `${hostNames.get(row.host_id)} ${fingerprintOf(row.id)}`);
+    for (const keys of inEntries(told)) await auditAppend(tx, { ...audit, detail: { ...audit.detail, keys } }, nowMs);
     return { kind: 'imported', hosts: ids.length, added: rows.length };
   });
 }

@@ -19,6 +19,7 @@ export function hostStore({ pool, ownPool, hints, now }: StoreParts): HostStore 
     hostPresenceWrite: (changes) => hostPresenceWrite(ownPool, changes),
     hostPresenceReconcile: (snapshot) => hostPresenceReconcile(ownPool, snapshot),
     hostsOutside: (zones) => hostsOutside(ownPool, zones),
+    hostsWithoutAgent: (ids) => hostsWithoutAgent(ownPool, ids),
     hostFactsWrite: (changes) => hostFactsWrite(ownPool, changes),
     hostContactsWrite: (contacts) => hostContactsWrite(ownPool, contacts),
     hostFetch: (idOrName) => hostFetch(pool, idOrName),
@@ -211,6 +212,21 @@ export async function hostFetch(db: Executor, idOrName: string): Promise<HostRec
     [idOrName, isUuid(idOrName) ? idOrName : null],
   );
   return rows[0] && hostRecord(rows[0]);
+}
+
+async function hostsWithoutAgent(db: Executor, ids: readonly HostId[]): ReturnType<HostStore['hostsWithoutAgent']> {
+  const { rows } = await db.query<{ id: HostId }>({
+    name: 'hosts-without-agent',
+    text: `SELECT asked.id FROM unnest($1::uuid[]) AS asked (id)
+      WHERE NOT EXISTS (
+        SELECT 1 FROM host
+        JOIN agent ON agent.id = host.agent_id
+        LEFT JOIN host_presence p ON p.host_id = host.id
+        WHERE host.id = asked.id AND agent.state = 'active' AND (p.uninstalled_at_ms IS NULL OR p.linked)
+      )`,
+    values: [ids],
+  });
+  return rows.map(({ id }) => id);
 }
 
 async function hostAgentUsers(db: Executor, ids: readonly HostId[]): ReturnType<HostStore['hostAgentUsers']> {

@@ -43,7 +43,11 @@ export interface Claim {
 
 export type ClaimAnswer = Awaited<ReturnType<IdempotencyStore['idempotencyClaim']>>;
 
-/** Claims that come at once, in one statement; of those that are the same, the first has the key and the others find it taken. */
+/**
+ * Claims that come at once, in one statement; of those that are the same, the first has the key and the others find it taken. Nobody waits
+ * for the disk: what is done under a claim is committed later, and no commit is on the disk before what was committed earlier. So a
+ * database that falls over may forget a claim only together with all that was done under it.
+ */
 export async function idempotencyClaimMany(
   db: Executor,
   claims: readonly Claim[],
@@ -55,9 +59,10 @@ export async function idempotencyClaimMany(
   );
   const { rows: won } = await db.query<{ principal: string; key: string }>({
     name: 'idempotency-claim',
-    text: `INSERT INTO idempotency (created_at_ms, principal, key, request_hash)
-     SELECT $1::bigint, *
-     FROM unnest($2::text[], $3::text[], $4::bytea[])
+    text: `WITH unsynced AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+     INSERT INTO idempotency (created_at_ms, principal, key, request_hash)
+     SELECT $1::bigint, claim.*
+     FROM unsynced, unnest($2::text[], $3::text[], $4::bytea[]) AS claim
      ON CONFLICT (principal, key) DO UPDATE SET created_at_ms = $1, request_hash = excluded.request_hash, status = NULL, body = NULL
      WHERE (
        idempotency.status IS NULL AND idempotency.request_hash = excluded.request_hash

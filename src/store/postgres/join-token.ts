@@ -18,6 +18,9 @@ export function joinTokenStore({ pool, now }: StoreParts): JoinTokenStore {
   };
 }
 
+/** So long after its end a secret of one host is known still, so that who comes with it is told that it is too late. */
+const EXPIRED_KEPT_MS = 24 * 60 * 60_000;
+
 type In<K extends keyof JoinTokenStore> = Parameters<JoinTokenStore[K]>[0];
 
 /** Checks the token and locks it, so that it is used up together with what it is used for, or not at all. */
@@ -26,24 +29,34 @@ export async function joinTokenHold(
   hash: Uint8Array,
   role: 'agent' | 'worker',
   nowMs: number,
-): Promise<
-  | { id: string; labels: Record<string, string>; zone: string; host_id: HostId | null; host_names: string[] | null }
-  | 'join-token-invalid'
-  | 'join-token-expired'
-> {
-  const { rows } = await tx.query<{
-    id: string;
-    labels: Record<string, string>;
-    zone: string;
-    host_id: HostId | null;
-    host_names: string[] | null;
-    uses_left: number;
-    expires_at_ms: number;
-  }>('SELECT * FROM join_token WHERE hash = $1 AND role = $2 FOR UPDATE', [hash, role]);
+): Promise<HeldJoinToken | 'join-token-invalid' | 'join-token-expired'> {
+  const { rows } = await tx.query<Omit<HeldJoinToken, 'hash'> & { uses_left: number; expires_at_ms: number }>(
+    `SELECT id, labels, zone, host_id, uses_left, expires_at_ms FROM join_token
+     WHERE role = $2 AND id = (
+       SELECT id FROM join_token WHERE hash = $1 UNION ALL SELECT token_id FROM join_token_host WHERE hash = $1
+     )
+     FOR UPDATE`,
+    [hash, role],
+  );
   const token = rows[0];
   if (!token) return 'join-token-invalid';
-  if (token.uses_left < 1 || token.expires_at_ms <= nowMs) return 'join-token-expired';
-  return token;
+  // Looked at under the lock: of two that show the same secret, the second finds it used.
+  const { rows: own } = await tx.query<{ host_id: HostId; used_at_ms: number | null }>(
+    'SELECT host_id, used_at_ms FROM join_token_host WHERE hash = $1',
+    [hash],
+  );
+  const isUsed = own[0] !== undefined && own[0].used_at_ms !== null;
+  if (isUsed || token.uses_left < 1 || token.expires_at_ms <= nowMs) return 'join-token-expired';
+  return { ...token, hash, host_id: own[0]?.host_id ?? token.host_id };
+}
+
+/** `host_id`: of the host that it was made for, and is good for alone. */
+interface HeldJoinToken {
+  id: string;
+  hash: Uint8Array;
+  labels: Record<string, string>;
+  zone: string;
+  host_id: HostId | null;
 }
 
 /** As `joinTokenHold`, without a lock: before anything costly is done for whoever shows it. */
@@ -55,17 +68,20 @@ async function joinTokenCheck(
 ): ReturnType<JoinTokenStore['joinTokenCheck']> {
   const { rows } = await db.query<{ is_over: boolean }>({
     name: 'join-token-check',
-    text: 'SELECT uses_left < 1 OR expires_at_ms <= $3 AS is_over FROM join_token WHERE hash = $1 AND role = $2',
+    text: `SELECT t.uses_left < 1 OR t.expires_at_ms <= $3 OR shown.used_at_ms IS NOT NULL AS is_over
+      FROM (
+        SELECT id, NULL::bigint AS used_at_ms FROM join_token WHERE hash = $1
+        UNION ALL SELECT token_id, used_at_ms FROM join_token_host WHERE hash = $1
+      ) AS shown JOIN join_token t ON t.id = shown.id
+      WHERE t.role = $2`,
     values: [hash, role, nowMs],
   });
   return rows[0] === undefined ? 'join-token-invalid' : rows[0].is_over ? 'join-token-expired' : 'good';
 }
 
-export async function joinTokenUse(tx: Executor, id: string, hostName?: string): Promise<void> {
-  await tx.query(
-    'UPDATE join_token SET uses_left = uses_left - 1, host_names = array_remove(host_names, $2) WHERE id = $1',
-    [id, hostName ?? null],
-  );
+export async function joinTokenUse(tx: Executor, { id, hash }: HeldJoinToken, nowMs: number): Promise<void> {
+  await tx.query('UPDATE join_token SET uses_left = uses_left - 1 WHERE id = $1', [id]);
+  await tx.query('UPDATE join_token_host SET used_at_ms = $2 WHERE hash = $1', [hash, nowMs]);
 }
 
 interface JoinTokenRow {
@@ -103,13 +119,13 @@ async function joinTokenCreate(
   return pool.transaction(async (tx) => {
     const { rows } = await tx.query<JoinTokenRow>(
       `INSERT INTO join_token (
-         id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id, host_names
+         id, hash, role, labels, zone, uses_left, created_at_ms, expires_at_ms, created_by, host_id
        )
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
        RETURNING *`,
       [
         token.id,
-        token.hash,
+        'hash' in token ? token.hash : null,
         token.role,
         JSON.stringify(token.labels),
         token.zone,
@@ -117,10 +133,19 @@ async function joinTokenCreate(
         nowMs,
         nowMs + token.lifetimeMs,
         JSON.stringify(audit.actor),
-        token.hostId ?? null,
-        token.hostNames ?? null,
+        'hash' in token ? (token.hostId ?? null) : null,
       ],
     );
+    if ('hosts' in token) {
+      await tx.query(
+        'INSERT INTO join_token_host (token_id, host_id, hash) SELECT $1, * FROM unnest($2::uuid[], $3::bytea[])',
+        [token.id, token.hosts.map((host) => host.id), token.hosts.map((host) => Buffer.from(host.hash))],
+      );
+      await tx.query(
+        'DELETE FROM join_token_host USING join_token AS t WHERE t.id = token_id AND t.expires_at_ms <= $1',
+        [nowMs - EXPIRED_KEPT_MS],
+      );
+    }
     await auditAppend(tx, audit, nowMs);
     return joinTokenRecord(rows[0]!);
   });

@@ -7,11 +7,13 @@ const DAY_MS = 86_400_000;
 export const DAILY_TABLES = [
   'run',
   'task',
+  'run_subjects',
   'execution',
   'execution_history',
   'late_report',
   'output_blob',
   'output_chunk',
+  'output_value',
   'run_event',
   'account_use',
   // After the tasks that refer to it.
@@ -55,6 +57,9 @@ export async function maintain(
     sum.dropped += done.dropped;
   }
   await pool.query('DELETE FROM upgrade WHERE finished_at_ms < $1', [
+    Math.max(0, Math.floor(nowMs - options.runsKeptMs)),
+  ]);
+  await pool.query('DELETE FROM notice_message WHERE finished_at_ms < $1', [
     Math.max(0, Math.floor(nowMs - options.runsKeptMs)),
   ]);
   await pool.query('DELETE FROM idempotency WHERE created_at_ms < $1', [nowMs - limits.idempotencyKeptMs]);

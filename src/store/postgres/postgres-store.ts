@@ -12,6 +12,7 @@ import { accountStore } from './account.ts';
 import { agentStore } from './agent/agent-store.ts';
 import { apiTokenStore } from './api-token.ts';
 import { auditStore } from './audit/audit-store.ts';
+import { channelStore } from './channel.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { executionStore } from './execution/execution.ts';
 import { fleetLookStore } from './fleet-look.ts';
@@ -20,10 +21,13 @@ import { hostAccessStore } from './host-access.ts';
 import { hostKeyStore } from './host-key.ts';
 import { hostStore } from './host.ts';
 import { idempotencyStore } from './idempotency.ts';
+import { jobStore } from './job.ts';
 import { joinTokenStore } from './join-token.ts';
 import { leaseStore } from './lease/lease.ts';
 import { maintain } from './maintenance.ts';
 import { migrate } from './migrate.ts';
+import { outputValueStore } from './output-value.ts';
+import { noticeStore } from './notice/notice-store.ts';
 import { outputStore } from './output.ts';
 import { ownerCommitStore } from './owner-commit/owner-commit-store.ts';
 import { Pool } from './pool.ts';
@@ -105,15 +109,19 @@ function storeOf(parts: StoreParts, close: () => Promise<void>): Store {
     ...agentStore(parts),
     ...apiTokenStore(parts),
     ...auditStore(parts),
+    ...channelStore(parts),
     ...executionStore(parts),
     ...fleetLookStore(parts),
     ...hostAccessStore(parts),
     ...hostKeyStore(parts),
     ...hostStore(parts),
     ...idempotencyStore(parts),
+    ...jobStore(parts),
     ...joinTokenStore(parts),
     ...leaseStore(parts),
+    ...noticeStore(parts),
     ...outputStore(parts),
+    ...outputValueStore(parts),
     ...ownerCommitStore(parts),
     ...runStore(parts),
     ...secretStore(parts),

@@ -1,7 +1,11 @@
 /** Upgrades of agents. One server at a time advances an upgrade: the row's lock, skipped by the others, holds for the whole step. */
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
-import { emptyAgentUpgradeCounts, type AgentUpgradeState } from '../../domain/upgrade/upgrade-machine.ts';
+import {
+  agentUpgradeEnd,
+  emptyAgentUpgradeCounts,
+  type AgentUpgradeState,
+} from '../../domain/upgrade/upgrade-machine.ts';
 import { planUpgrade } from '../../domain/upgrade/upgrade-plan.ts';
 import { given } from '../../base/given.ts';
 import type { AgentId, HostId } from '../../base/ids.ts';
@@ -303,8 +307,7 @@ async function agentUpgradeHeard(
   heard: Parameters<UpgradeStore['agentUpgradeHeard']>[1],
   nowMs: number,
 ): Promise<boolean> {
-  const end =
-    heard.state === 'succeeded' || heard.state === 'failed' || heard.state === 'rolled_back' ? heard.state : undefined;
+  const end = agentUpgradeEnd(heard.state, heard.code);
   const { rowCount } = await db.query(
     `UPDATE agent_upgrade u
      SET state = coalesce($4, state), progress = $5, code = $6, detail = $7,

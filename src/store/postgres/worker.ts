@@ -40,11 +40,12 @@ async function workerJoin(
   return pool.transaction(async (tx) => {
     const token = await joinTokenHold(tx, join.tokenHash, 'worker', nowMs);
     if (typeof token === 'string') return { kind: 'refused', code: token };
-    await joinTokenUse(tx, token.id);
+    await joinTokenUse(tx, token, nowMs);
     const workerId = newId<'worker'>();
     await tx.query(
-      'INSERT INTO worker (id, name, zone, version, public_key, joined_at_ms) VALUES ($1, $2, $3, $4, $5, $6)',
-      [workerId, join.name, token.zone, join.version, join.publicKey, nowMs],
+      `INSERT INTO worker (id, name, zone, version, public_key, joined_at_ms, labels)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      [workerId, join.name, token.zone, join.version, join.publicKey, nowMs, JSON.stringify(token.labels)],
     );
     await auditAppend(tx, { ...audit, target: `worker/${join.name}` }, nowMs);
     return { kind: 'joined', workerId, zone: token.zone };
@@ -69,6 +70,7 @@ export interface WorkerRow {
   id: WorkerId;
   name: string;
   zone: string;
+  labels: Record<string, string>;
   agent_address: string;
   linked: boolean;
   joined_at_ms: number;
@@ -83,6 +85,7 @@ export function workerRecord(row: WorkerRow): WorkerRecord {
     id: row.id,
     name: row.name,
     zone: row.zone,
+    labels: row.labels,
     agentAddress: row.agent_address,
     linked: row.linked,
     joinedAtMs: row.joined_at_ms,

@@ -1,6 +1,6 @@
 /** What every store must do with what is seen of hosts. */
 import { describe, expect, it } from 'vitest';
-import { newId, type WorkerId } from '../../../src/base/ids.ts';
+import { newId, type HostId, type WorkerId } from '../../../src/base/ids.ts';
 import type { StoreWorld } from '../store-world.ts';
 
 export function hostConformance(world: () => StoreWorld): void {
@@ -53,6 +53,18 @@ export function hostConformance(world: () => StoreWorld): void {
       await seen(false, next, 50);
       expect(await isLinked(hostId)).toBe(false);
     });
+  });
+
+  it('names those of some hosts that have no agent', async () => {
+    const { store, join } = world();
+    const { agentId, hostId } = await join();
+    const { hostId: other } = await join();
+    const unknown = newId<'host'>() as HostId;
+    expect(await store.hostsWithoutAgent([hostId, unknown])).toEqual([unknown]);
+    // One that is away is an agent all the same.
+    await store.hostPresenceWrite([{ hostId, agentId, linked: false, atMs: 1 }]);
+    expect(await store.hostsWithoutAgent([hostId, other])).toEqual([]);
+    expect(await store.hostsWithoutAgent([])).toEqual([]);
   });
 
   it('names the hosts outside of zones', async () => {

@@ -101,7 +101,9 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
       const first = { state: 'lost', executor, isTold: false, outputKeptBytes };
       const untouched = { state: 'waiting', isTold: false, outputKeptBytes };
       expect(await world().store.attemptsLook(keys)).toEqual([undefined, untouched, first, undefined, undefined]);
-      await world().store.runRetry(run.id, ['lost'], audit);
+      // Only as it was looked at: of the write before its last nothing is opened.
+      expect(await world().store.runRetry(run.id, ['lost'], audit, 5)).toEqual({ kind: 'changed' });
+      expect((await world().store.runRetry(run.id, ['lost'], audit, 6)).kind).toBe('opened');
       expect(await world().store.attemptsLook(keys.slice(0, 3))).toEqual([untouched, untouched, first]);
       const told: LateReportChange = { ...done(run.id, 0, { from: ['lost'] }), executor, receivedAtMs: 7 };
       await world().store.ownerCommit({ fence, executions: [], runs: [], timeline: [], lateReports: [told] });
@@ -160,6 +162,9 @@ export function ownerCommitConformance(world: () => StoreWorld): void {
         id: run.id,
         round: 2,
         isCancelRequested: false,
+        isCancelForced: false,
+        isPaused: false,
+        answers: 0,
       });
     });
   });

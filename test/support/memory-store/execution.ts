@@ -6,6 +6,7 @@ import type { RouteTaken } from '../../../src/domain/run/executor.ts';
 import type { ExecutionFilter, ExecutionRecord } from '../../../src/store/contract/execution.ts';
 import type { Page } from '../../../src/store/contract/page.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
+import { hostOf } from '../../../src/domain/run/subject.ts';
 
 /** The settled attempt moves to the history and the next one waits. */
 export function supersede(row: RunRow, execution: ExecutionRow): void {
@@ -39,26 +40,35 @@ export function executionFetch(tables: MemoryTables, { runId, task, ordinal }: E
 export function executionList(
   tables: MemoryTables,
   runId: RunId,
-  { states, hostName }: ExecutionFilter,
+  { states, hostName, task: only }: ExecutionFilter,
   page: { limit: number; cursor?: string },
 ): Page<ExecutionRecord> {
-  const after = page.cursor === undefined ? -1 : placeOf(page.cursor);
-  const matching = (tables.runs.get(runId)?.executions ?? []).filter(
-    ({ ordinal, state, subject }) =>
-      ordinal > after && (states?.includes(state) ?? true) && (hostName === undefined || subject.name === hostName),
-  );
+  const [afterTask, after] = page.cursor === undefined ? [0, -1] : placeOf(page.cursor);
+  const matching = (tables.runs.get(runId)?.executions ?? [])
+    .filter(
+      ({ task, ordinal, state, subject }) =>
+        (task > afterTask || (task === afterTask && ordinal > after)) &&
+        (only === undefined || task === only) &&
+        (states?.includes(state) ?? true) &&
+        (hostName === undefined || hostOf(subject)?.name === hostName),
+    )
+    .sort((one, other) => one.task - other.task || one.ordinal - other.ordinal);
   const items = matching.slice(0, page.limit).map(recordOf);
   const isMore = matching.length > page.limit;
   return {
     items,
-    ...given({ next: isMore ? Buffer.from(`after ${items.at(-1)!.ordinal}`).toString('base64url') : undefined }),
+    ...given({
+      next: isMore
+        ? Buffer.from(`after ${items.at(-1)!.task} ${items.at(-1)!.ordinal}`).toString('base64url')
+        : undefined,
+    }),
   };
 }
 
-function placeOf(cursor: string): number {
-  const match = /^after (\d+)$/.exec(Buffer.from(cursor, 'base64url').toString());
+function placeOf(cursor: string): [task: number, ordinal: number] {
+  const match = /^after (\d+) (\d+)$/.exec(Buffer.from(cursor, 'base64url').toString());
   if (!match) throw new DroverError('bad-input', { detail: 'The cursor is none that was given out.' });
-  return Number(match[1]);
+  return [Number(match[1]), Number(match[2])];
 }
 
 export function executionHistory(tables: MemoryTables, { runId, task, ordinal }: ExecutionKey): ExecutionRecord[] {

@@ -32,6 +32,15 @@ export function hostsOutside(
   return agents.map(({ hostId }) => hostId).sort();
 }
 
+export function hostsWithoutAgent(
+  tables: MemoryTables,
+  ids: In<'hostsWithoutAgent'>,
+): Awaited<ReturnType<HostStore['hostsWithoutAgent']>> {
+  const agents = [...tables.agents.values()].filter((agent) => !agent.isRevoked);
+  const having = new Set(agents.map(({ hostId }) => hostId));
+  return ids.filter((id) => !having.has(id));
+}
+
 export function hostFactsWrite(tables: MemoryTables, changes: In<'hostFactsWrite'>): void {
   for (const { hostId, agentId, facts } of changes)
     if (tables.agents.get(agentId)?.hostId === hostId) tables.facts.set(hostId, facts);

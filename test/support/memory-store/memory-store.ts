@@ -3,6 +3,7 @@
  * (test/conformance/store.ts) proves it and PostgreSQL alike. Each call is carried out whole in one turn; several stores on the same
  * tables are as many servers on one database.
  */
+import { given } from '../../../src/base/given.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { AgentId, HostId, WorkerId } from '../../../src/base/ids.ts';
 import type { HintTopic } from '../../../src/store/contract/hint.ts';
@@ -12,6 +13,7 @@ import * as execution from './execution.ts';
 import * as host from './host.ts';
 import * as lease from './lease.ts';
 import * as output from './output.ts';
+import { outputValuesList } from './output-value.ts';
 import * as owner from './owner-commit.ts';
 import { MemoryTables } from './rows.ts';
 import * as runs from './run.ts';
@@ -21,9 +23,13 @@ export type SimulableStore = Pick<
   Store,
   | 'clock'
   | 'runCreate'
-  | 'runSealedSecrets'
+  | 'taskSealedSecrets'
   | 'runFetch'
+  | 'runHead'
   | 'runCancelRequest'
+  | 'runPauseRequest'
+  | 'runResumeRequest'
+  | 'runAnswer'
   | 'runRetry'
   | 'timelineList'
   | 'executionFetch'
@@ -31,11 +37,13 @@ export type SimulableStore = Pick<
   | 'executionHistory'
   | 'outputGroups'
   | 'outputRead'
+  | 'outputValuesList'
   | 'ownerLook'
   | 'runSeed'
-  | 'runSpec'
+  | 'taskSpec'
   | 'attemptsLook'
   | 'ownerCommit'
+  | 'endedRuns'
   | 'outputChunkWrite'
   | 'serverRegister'
   | 'serverDeregister'
@@ -50,6 +58,7 @@ export type SimulableStore = Pick<
   | 'hostPresenceReconcile'
   | 'hostFactsWrite'
   | 'hostsOutside'
+  | 'hostsWithoutAgent'
   | 'notify'
   | 'listen'
 >;
@@ -94,15 +103,31 @@ export function createMemoryStore(
       hints.notify('run', run.id);
       return record;
     },
-    runSealedSecrets: async (id) => tables.runs.get(id)?.sealedSecrets,
+    taskSealedSecrets: async (id, task) => tables.runs.get(id)?.tasks[task]?.sealedSecrets,
     runFetch: async (id) => runs.runFetch(tables, id),
-    async runCancelRequest(id, actor, audit) {
-      const answer = runs.runCancelRequest(tables, id, actor, audit, now());
+    runHead: async (id) => runs.runHead(tables, id),
+    async runCancelRequest(id, actor, audit, isForced = false) {
+      const answer = runs.runCancelRequest(tables, id, { actor, isForced }, audit, now());
       if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);
       return answer;
     },
-    async runRetry(id, states, audit) {
-      const answer = runs.runRetry(tables, id, states, audit, now());
+    async runPauseRequest(id, actor, audit) {
+      const answer = runs.runPauseRequest(tables, id, actor, audit, now());
+      if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);
+      return answer;
+    },
+    async runResumeRequest(id, actor, audit) {
+      const answer = runs.runResumeRequest(tables, id, actor, audit, now());
+      if (answer === 'requested' || answer === 'not-paused') hints.notify('run', id);
+      return answer;
+    },
+    async runAnswer(id, task, said, audit) {
+      const answer = runs.runAnswer(tables, id, task, said, audit);
+      if (answer === 'answered' || answer === 'already-answered') hints.notify('run', id);
+      return answer;
+    },
+    async runRetry(id, states, audit, seen) {
+      const answer = runs.runRetry(tables, id, { states, ...given({ seen }) }, audit, now());
       if (answer.kind === 'opened') hints.notify('run', id);
       return answer;
     },
@@ -117,23 +142,29 @@ export function createMemoryStore(
     outputGroups: async (id, options) => output.outputGroups(tables, id, options),
     outputRead: async (key, stream, offset, length) => output.outputRead(tables, key, stream, offset, length),
 
+    outputValuesList: async (id, filter, page) => outputValuesList(tables, id, filter, page),
+
     async ownerLook(id) {
       const partitions = lease.partitionBalance(tables, id, now());
       const wanted = new Set(partitions.map((partition) => partition.id));
       const found = [...tables.runs.values()]
         .filter(({ run, isActive }) => isActive && wanted.has(run.partition))
-        .map(({ run: { id, round, cancelRequestedAtMs } }) => ({
+        .map(({ answers, run: { id, round, cancelRequestedAtMs, cancelForcedAtMs, pausedAtMs } }) => ({
           id,
           round,
           isCancelRequested: cancelRequestedAtMs !== undefined,
+          isCancelForced: cancelForcedAtMs !== undefined,
+          isPaused: pausedAtMs !== undefined,
+          answers,
         }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));
       return { partitions, runs: found };
     },
     runSeed: async (id) => owner.runSeed(tables, id),
-    runSpec: async (id) => owner.runSpec(tables, id),
+    taskSpec: async (id, task) => owner.taskSpec(tables, id, task),
     attemptsLook: async (keys) => owner.attemptsLook(tables, keys),
     ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
+    endedRuns: async (limit) => [...tables.ended.values()].sort((a, b) => (a.runId < b.runId ? -1 : 1)).slice(0, limit),
     outputChunkWrite: async (fences, chunks) => output.outputChunkWrite(tables, fences, chunks),
 
     serverRegister: async (server) => lease.serverRegister(tables, server, now()),
@@ -166,6 +197,7 @@ export function createMemoryStore(
     hostPresenceReconcile: async (snapshot) => host.hostPresenceReconcile(tables, snapshot),
     hostFactsWrite: async (changes) => host.hostFactsWrite(tables, changes),
     hostsOutside: async (zones) => host.hostsOutside(tables, zones),
+    hostsWithoutAgent: async (ids) => host.hostsWithoutAgent(tables, ids),
 
     notify: (topic, payload) => hints.notify(topic, payload),
     listen: (topic, onHint) => hints.listen(topic, onHint),
@@ -183,6 +215,7 @@ export function addWorker(tables: MemoryTables, id: WorkerId, zone: string, join
     id,
     name: `worker-${tables.workers.size + 1}`,
     zone,
+    labels: {},
     agentAddress: '',
     linked: false,
     joinedAtMs,

@@ -4,17 +4,22 @@ import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { isSameExecutor } from '../../../src/domain/run/executor.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
-import type { OutputChunk, OutputGroup, StreamRecord } from '../../../src/store/contract/output.ts';
+import type { OutputChunk, OutputGroup, OutputStore, StreamRecord } from '../../../src/store/contract/output.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables } from './rows.ts';
+import { hostOf } from '../../../src/domain/run/subject.ts';
 
 export function outputGroups(
   tables: MemoryTables,
   runId: RunId,
-  { hostsMax, groupsMax }: { hostsMax: number; groupsMax: number },
+  { hostsMax, groupsMax, task: only, states }: Parameters<OutputStore['outputGroups']>[1],
 ): OutputGroup[] {
   const hex = ({ size, head, tail, digest }: StreamRecord): string =>
     `${size} ${head} ${tail} ${digest ? Buffer.from(digest).toString('hex') : ''}`;
-  const alike = Map.groupBy(tables.runs.get(runId)?.executions ?? [], ({ state, outcome, reason, stdout, stderr }) =>
+  const executions = tables.runs.get(runId)?.executions ?? [];
+  const chosen = executions.filter(
+    ({ task, state }) => (only === undefined || task === only) && (states?.includes(state) ?? true),
+  );
+  const alike = Map.groupBy(chosen, ({ state, outcome, reason, stdout, stderr }) =>
     [state, JSON.stringify(outcome), reason, hex(stdout), hex(stderr)].join(' | '),
   );
   return [...alike.values()]
@@ -28,7 +33,7 @@ export function outputGroups(
         stdout,
         stderr,
         count: list.length,
-        hosts: list.slice(0, hostsMax).map(({ subject }) => subject.name),
+        hosts: list.flatMap(({ subject }) => hostOf(subject)?.name ?? []).slice(0, hostsMax),
         sample: { runId, task, ordinal, attempt },
       };
     });

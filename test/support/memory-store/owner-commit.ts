@@ -4,6 +4,7 @@ import { given } from '../../../src/base/given.ts';
 import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
 import { limits } from '../../../src/base/limits.ts';
 import { isSameExecutor } from '../../../src/domain/run/executor.ts';
+import { tasksOf } from '../../../src/domain/run/plan.ts';
 import { canRunMove, isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
 import type { LateReport } from '../../../src/store/contract/execution.ts';
 import type { StreamRecord } from '../../../src/store/contract/output.ts';
@@ -20,24 +21,64 @@ import type {
 import type { RunChange } from '../../../src/store/contract/run.ts';
 import type { TimelineEntry } from '../../../src/store/contract/timeline.ts';
 import { routeOf, supersede } from './execution.ts';
-import { specOf } from './run.ts';
+import { specOf, taskWrite } from './run.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
+import { subjectName } from '../../../src/domain/run/subject.ts';
 
 export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
   const row = tables.runs.get(id);
   if (!row) return undefined;
-  const { run, sealedSecrets, executions } = row;
+  const { run, executions } = row;
+  const begun = new Set(executions.map(({ task }) => task));
+  const planned = tasksOf(run.plan ?? []);
+  const declaring = new Set(planned.flatMap(({ task, outputs }) => (outputs ? [task] : [])));
+  // Hosts of a task whose turn is to come are chosen by it.
+  const asked = new Set(
+    planned.flatMap(({ task, chooses }) => (chooses && row.tasks[task]!.state === 'created' ? [chooses.task] : [])),
+  );
   return {
     run: { ...run },
-    spec: specOf(tables, row),
-    ...given({ sealedSecrets }),
-    executions: executions.map(seedOf),
+    tasks: row.tasks.map(({ sealedSecrets, openedAtMs, position, answer, outputs, decision, ...task }, number) => ({
+      task: number,
+      spec: specOf(tables, row.tasks[number]!),
+      state: run.plan ? task.state : run.state,
+      subjects: begun.has(number) || !run.plan ? [] : task.subjects,
+      ...given({
+        sealedSecrets,
+        openedAtMs: run.plan ? openedAtMs : undefined,
+        position,
+        answer,
+        outputs,
+        decision,
+        told: declaring.has(number) && (asked.has(number) || !isDrawn(task)) ? toldOf(row, number) : undefined,
+      }),
+    })),
+    executions: executions.map(seedOf).sort((one, other) => one.task - other.task || one.ordinal - other.ordinal),
   };
 }
 
-export function runSpec(tables: MemoryTables, id: RunId): Awaited<ReturnType<OwnerCommitStore['runSpec']>> {
-  const row = tables.runs.get(id);
-  return row && { ...specOf(tables, row), ...given({ sealedSecrets: row.sealedSecrets }) };
+/** Of all its hosts that there will be: what they told is in its outputs. */
+function isDrawn({ state, counts }: Pick<RunRow['tasks'][number], 'state' | 'counts'>): boolean {
+  return isTerminalRun(state) && counts.lost === 0;
+}
+
+function toldOf(row: RunRow, task: number): ReadonlyMap<number, Readonly<Record<string, string>>> {
+  const own = row.executions.filter((execution) => execution.task === task);
+  return new Map(
+    own.flatMap((execution) => {
+      const told = row.values.get(attemptKey(execution));
+      return told ? [[execution.ordinal, told.values]] : [];
+    }),
+  );
+}
+
+export function taskSpec(
+  tables: MemoryTables,
+  id: RunId,
+  number: number,
+): Awaited<ReturnType<OwnerCommitStore['taskSpec']>> {
+  const task = tables.runs.get(id)?.tasks[number];
+  return task && { ...specOf(tables, task), ...given({ sealedSecrets: task.sealedSecrets }) };
 }
 
 export function attemptsLook(tables: MemoryTables, keys: readonly AttemptKey[]): (AttemptStanding | undefined)[] {
@@ -47,7 +88,7 @@ export function attemptsLook(tables: MemoryTables, keys: readonly AttemptKey[]):
     const same = (one: ExecutionRow): boolean => attemptKey(one) === of;
     const one = row?.executions.find(same) ?? row?.history.find(same);
     if (!row || !one) return undefined;
-    const { outputKeptBytes } = row.spec.policy;
+    const { outputKeptBytes } = row.tasks[key.task]!.spec.policy;
     const isTold = row.lateReports.has(of);
     return { state: one.state, isTold, outputKeptBytes, ...given({ executor: one.route?.executor }) };
   });
@@ -77,6 +118,8 @@ export function ownerCommit(tables: MemoryTables, commit: OwnerCommit): CommitRe
       refused.push(i);
       stale.add(change.runId);
     }
+  for (const change of commit.tasks ?? [])
+    if (!stale.has(change.runId) && !taskWrite(tables, change)) stale.add(change.runId);
   for (const change of commit.runs) if (!stale.has(change.runId)) runWrite(tables, change);
   const late = lateWrite(
     tables,
@@ -106,6 +149,7 @@ function executionWrite(tables: MemoryTables, change: ExecutionChange): boolean 
     stdout: kept(row, change.stdout),
     stderr: kept(row, change.stderr),
   });
+  valuesWrite(row, change);
   for (const [name, stream] of [
     ['stdout', 1],
     ['stderr', 2],
@@ -135,6 +179,12 @@ function kept(row: RunRow, stream: ExecutionChange['stdout']): StreamRecord {
   return record;
 }
 
+/** Of an attempt what was written first stays. */
+function valuesWrite(row: RunRow, change: Omit<ExecutionChange, 'route'>): void {
+  const key = attemptKey(change);
+  if (change.values && !row.values.has(key)) row.values.set(key, change.values);
+}
+
 /** Large output has come as pieces: its digest is theirs, and pieces that are not what was promised are not shown as output. */
 function ofPieces(row: RunRow, execution: ExecutionRow, stream: 1 | 2, record: StreamRecord): StreamRecord {
   const promised = record.head + record.tail;
@@ -159,8 +209,18 @@ function runWrite(tables: MemoryTables, change: RunChange): void {
   if (change.to !== undefined && isTerminalRun(to)) {
     if (change.finishedAtMs !== undefined) run.finishedAtMs = change.finishedAtMs;
     row.isActive = false;
+    endNote(tables, run);
   }
   if (to !== from) tables.watcher.runMoved(row, from, to);
+}
+
+/** For whoever is to be told of it: once. */
+function endNote(
+  { isHeard, ended }: MemoryTables,
+  { id: runId, round, state, counts, finishedAtMs }: RunRow['run'],
+): void {
+  const key = `${runId} ${round} ${state}`;
+  if (isHeard && !ended.has(key)) ended.set(key, { runId, round, state, counts, atMs: finishedAtMs! });
 }
 
 /** What was told too late to change anything: once, of an attempt that is lost, by the executor that had it. */
@@ -174,7 +234,8 @@ function lateWrite(tables: MemoryTables, reports: readonly LateReportChange[]): 
       const lost = row!.history.find((one) => attemptKey(one) === key && one.state === 'lost');
       if (!lost || !isSameExecutor(lost.route?.executor, report.executor) || row!.lateReports.has(key)) continue;
       row!.lateReports.set(key, lateReportOf(row!, report));
-      hosts.add(lost.subject.name);
+      valuesWrite(row!, report);
+      hosts.add(subjectName(lost.subject));
     }
     if (hosts.size > 0)
       entries.push({

@@ -2,13 +2,21 @@
 import type { AgentId, HostId, RunId, ServerId, WorkerId } from '../../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../../src/domain/run/partition.ts';
 import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.ts';
-import type { ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
+import type { ExecutionCounts, ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
+import type { TaskState } from '../../../src/domain/flow/task-machine.ts';
+import type { TaskDecision } from '../../../src/domain/run/conditions.ts';
+import type { StepOutputs } from '../../../src/domain/run/step-outputs.ts';
+import type { Subject } from '../../../src/domain/run/subject.ts';
 import type { RunState } from '../../../src/domain/flow/run-machine.ts';
+import type { RolloutPosition } from '../../../src/domain/rollout/position.ts';
+import type { RolloutAnswer } from '../../../src/domain/run/run-task.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
+import type { OutputValues } from '../../../src/domain/work/output-values.ts';
 import type { StoredWork } from '../../../src/domain/work/work.ts';
 import type { AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { ExecutionRecord, LateReport } from '../../../src/store/contract/execution.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
+import type { EndedRun } from '../../../src/store/contract/notice.ts';
 import type { StreamRecord } from '../../../src/store/contract/output.ts';
 import type { ExecutionSeed } from '../../../src/store/contract/owner-commit.ts';
 import type { RunRecord } from '../../../src/store/contract/run.ts';
@@ -23,12 +31,26 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export type ExecutionRow = Mutable<Omit<ExecutionRecord, 'lateReport'>> &
   Mutable<Pick<ExecutionSeed, 'failuresInRound'>>;
 
-export interface RunRow {
-  readonly run: Mutable<Omit<RunRecord, 'spec'>>;
+export interface TaskRow {
   /** But for the work, which is in `MemoryTables.work` under `workKey`. */
   readonly spec: Omit<RunSpec, 'work'>;
   readonly workKey: string;
   readonly sealedSecrets: Uint8Array | undefined;
+  readonly subjects: readonly Subject[];
+  /** Of the only task of a run neither is kept: they are those of the run. */
+  state: TaskState;
+  counts: ExecutionCounts;
+  openedAtMs: number | undefined;
+  outputs: StepOutputs | undefined;
+  position?: RolloutPosition;
+  answer?: RolloutAnswer;
+  decision?: TaskDecision;
+}
+
+export interface RunRow {
+  readonly run: Mutable<Omit<RunRecord, 'tasks'>>;
+  /** By number. */
+  readonly tasks: readonly TaskRow[];
   readonly executions: ExecutionRow[];
   /** Settled earlier attempts, in the order in which they were superseded. */
   readonly history: ExecutionRow[];
@@ -39,7 +61,13 @@ export interface RunRow {
   readonly blobs: Map<string, Uint8Array>;
   /** By `task.ordinal.attempt.stream`, each piece at its number. */
   readonly chunks: Map<string, Map<number, Uint8Array>>;
+  /** By `task.ordinal.attempt`, of attempts that told some. */
+  readonly values: Map<string, OutputValues>;
   isActive: boolean;
+  /** Id of whoever has begun it, or its last round. */
+  principal: string;
+  /** To questions of its rollouts, in this round. */
+  answers: number;
 }
 
 export interface AgentRow {
@@ -82,6 +110,9 @@ export class MemoryTables {
   readonly presence = new Map<HostId, PresenceRow>();
   readonly facts = new Map<HostId, Readonly<Record<string, unknown>>>();
   readonly audit: AuditEntry[] = [];
+  /** Somebody is to be told of ends of runs. */
+  isHeard = false;
+  readonly ended = new Map<string, EndedRun>();
   watcher: StoreWatcher = { moved() {}, runMoved() {}, owned() {}, written() {} };
 
   holds({ partition, serverId, term }: Fence): boolean {

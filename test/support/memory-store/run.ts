@@ -1,15 +1,30 @@
 /** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run/` does it. */
+import { assert } from '../../../src/base/assert.ts';
 import { given } from '../../../src/base/given.ts';
 import { runIdTimeMs, type RunId } from '../../../src/base/ids.ts';
-import { emptyCounts, type ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
-import { advanceFlow, flowOfOneTask } from '../../../src/domain/flow/flow.ts';
+import {
+  emptyCounts,
+  sumOfCounts,
+  totalOf,
+  type ExecutionCounts,
+  type ExecutionState,
+} from '../../../src/domain/crew/execution-machine.ts';
+import { jobLimits } from '../../../src/base/job-limits.ts';
 import { isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
+import { canTaskMove } from '../../../src/domain/flow/task-machine.ts';
+import { runLoadBytes } from '../../../src/domain/run/run-load.ts';
+import { roundOpened } from '../../../src/domain/run/round.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
+import type { Subject } from '../../../src/domain/run/subject.ts';
 import { storedWork, workOf, type Work } from '../../../src/domain/work/work.ts';
 import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
-import type { NewRun, RunRecord, RunStore } from '../../../src/store/contract/run.ts';
+import { tooManyRuns } from '../../../src/store/contract/run-refusals.ts';
+import type { TaskChange } from '../../../src/store/contract/owner-commit.ts';
+import { allHosts } from '../../../src/domain/run/new-task.ts';
+import type { NewRun, RunRecord, RunStore, TaskRecord } from '../../../src/store/contract/run.ts';
 import { routeOf, supersede } from './execution.ts';
-import { type MemoryTables, NOTHING, type RunRow } from './rows.ts';
+import type { RolloutAnswer } from '../../../src/domain/run/run-task.ts';
+import { type MemoryTables, NOTHING, type ExecutionRow, type RunRow, type TaskRow } from './rows.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -21,7 +36,7 @@ function workKeep(tables: MemoryTables, id: RunId, work: Work): string {
   return key;
 }
 
-export function specOf(tables: MemoryTables, { spec, workKey }: RunRow): RunSpec {
+export function specOf(tables: MemoryTables, { spec, workKey }: TaskRow): RunSpec {
   return { work: workOf(tables.work.get(workKey)!), ...spec };
 }
 
@@ -29,7 +44,26 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
   const dispatch = run.dispatch && tables.holds(run.dispatch.fence) ? run.dispatch : undefined;
   if (dispatch) tables.watcher.owned(dispatch.fence);
   if (tables.runs.has(run.id)) throw new Error(`There is a run ${run.id} already.`);
+  mustHaveRoom(
+    tables,
+    run.createdBy.id,
+    run.tasks.map(({ subjects }) => run.subjects[subjects]!.length),
+  );
   const placed = new Map(dispatch?.executions.map((execution) => [execution.ordinal, execution]));
+  const tasks = run.tasks.map(({ spec, sealedSecrets, subjects, isFirst }): TaskRow => {
+    const hosts = run.subjects[subjects]!;
+    return {
+      spec: { policy: spec.policy, placement: spec.placement },
+      workKey: workKeep(tables, run.id, spec.work),
+      sealedSecrets,
+      subjects: hosts,
+      state: isFirst ? 'waiting' : 'created',
+      counts: { ...emptyCounts(), waiting: isFirst ? hosts.length : 0 },
+      openedAtMs: isFirst ? nowMs : undefined,
+      outputs: undefined,
+    };
+  });
+  const hosts = allHosts(run).length;
   const row: RunRow = {
     run: {
       id: run.id,
@@ -41,31 +75,18 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
       state: 'waiting',
       round: 1,
       targetExpression: run.targetExpression,
-      hostCount: run.targets.length,
-      counts: dispatch?.run.counts ?? { ...emptyCounts(), waiting: run.targets.length },
+      hostCount: hosts,
+      counts: dispatch?.run.counts ?? sumOfCounts(tasks.map(({ counts }) => counts)),
       createdAtMs: nowMs,
       roundStartedAtMs: nowMs,
       earlierRoundsMs: 0,
       seq: dispatch?.run.seq ?? 1,
-      ...given({ startedAtMs: dispatch?.run.startedAtMs === undefined ? undefined : dispatch.run.startedAtMs }),
+      ...given({ startedAtMs: dispatch?.run.startedAtMs, plan: run.plan, job: run.job }),
     },
-    spec: { policy: run.spec.policy, placement: run.spec.placement },
-    workKey: workKeep(tables, run.id, run.spec.work),
-    sealedSecrets: run.sealedSecrets,
-    executions: run.targets.map((subject, ordinal) => ({
-      runId: run.id,
-      task: 0,
-      ordinal,
-      attempt: 1,
-      subject,
-      state: 'waiting',
-      round: 1,
-      failuresInRound: 0,
-      settledLate: false,
-      stdout: NOTHING,
-      stderr: NOTHING,
-      seq: 1,
-    })),
+    tasks,
+    executions: tasks.flatMap(({ state, subjects }, task) =>
+      state === 'waiting' ? executionsOf(run.id, task, subjects, { round: 1, seq: 1 }) : [],
+    ),
     history: [],
     lateReports: new Map(),
     timeline: [
@@ -74,13 +95,21 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
         seq: 1,
         kind: 'created',
         atMs: nowMs,
-        detail: { by: run.createdBy.name, hosts: run.targets.length, targets: run.targetExpression },
+        detail: {
+          by: run.createdBy.name,
+          hosts,
+          targets: run.targetExpression,
+          ...stepsOf(run),
+        },
       },
       ...(dispatch?.timeline ?? []),
     ],
     blobs: new Map(),
     chunks: new Map(),
+    values: new Map(),
     isActive: true,
+    principal: run.createdBy.id,
+    answers: 0,
   };
   tables.runs.set(run.id, row);
   tables.audit.push(audit);
@@ -99,34 +128,137 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
     if (dispatch.run.to !== 'waiting') tables.watcher.runMoved(row, 'waiting', dispatch.run.to);
   }
   tables.watcher.written(row);
-  return { ...row.run, spec: run.spec };
+  return { ...row.run };
+}
+
+/** Of each task. */
+function hostsOf({ tasks }: RunRow): number[] {
+  return tasks.map(({ subjects }) => subjects.length);
+}
+
+/** `hosts`: of each task of what is about to begin. */
+function mustHaveRoom(tables: MemoryTables, principal: string, hosts: readonly number[]): void {
+  const own = [...tables.runs.values()].filter((row) => row.isActive && row.principal === principal);
+  const bytes = own.reduce((sum, row) => sum + runLoadBytes(hostsOf(row)), runLoadBytes(hosts));
+  if (bytes > jobLimits.runsUnderWayBytesMax) throw tooManyRuns();
+}
+
+/** Of a task that has its turn: they wait. */
+export function executionsOf(
+  runId: RunId,
+  task: number,
+  subjects: readonly Subject[],
+  at: { readonly round: number; readonly seq: number },
+): ExecutionRow[] {
+  return subjects.map((subject, ordinal) => ({
+    runId,
+    task,
+    ordinal,
+    attempt: 1,
+    subject,
+    state: 'waiting',
+    failuresInRound: 0,
+    settledLate: false,
+    stdout: NOTHING,
+    stderr: NOTHING,
+    ...at,
+  }));
 }
 
 export function runFetch(tables: MemoryTables, id: RunId): RunRecord | undefined {
   const row = tables.runs.get(id);
-  return row && { ...row.run, spec: specOf(tables, row) };
+  if (!row) return undefined;
+  const { run } = row;
+  const tasks = row.tasks.map((task, number): TaskRecord => {
+    const { state, counts } = run.plan ? task : run;
+    const { openedAtMs, position, answer, outputs, decision } = run.plan ? task : {};
+    const hostCount = (run.plan && totalOf(task.counts)) || task.subjects.length;
+    const progress = given({ openedAtMs, position, answer, outputs, decision });
+    return { task: number, spec: specOf(tables, task), state, counts, hostCount, ...progress };
+  });
+  return { ...run, tasks };
+}
+
+export function runHead(tables: MemoryTables, id: RunId): RunRecord | undefined {
+  const { plan: _, ...run } = tables.runs.get(id)?.run ?? { plan: undefined };
+  return 'id' in run ? run : undefined;
 }
 
 export function runCancelRequest(
   tables: MemoryTables,
   id: RunId,
-  actor: Actor,
+  { actor, isForced }: { readonly actor: Actor; readonly isForced: boolean },
   audit: AuditEntry,
   nowMs: number,
 ): Awaited<ReturnType<RunStore['runCancelRequest']>> {
   const run = tables.runs.get(id)?.run;
   if (!run) return 'not-found';
   if (isTerminalRun(run.state)) return 'already-finished';
-  if (run.cancelRequestedAtMs !== undefined) return 'already-requested';
-  [run.cancelRequestedAtMs, run.cancelRequestedBy] = [nowMs, actor.name];
+  if ((isForced ? run.cancelForcedAtMs : run.cancelRequestedAtMs) !== undefined) return 'already-requested';
+  run.cancelRequestedAtMs ??= nowMs;
+  run.cancelRequestedBy ??= actor.name;
+  if (isForced) [run.cancelForcedAtMs, run.cancelForcedBy] = [nowMs, actor.name];
   tables.audit.push(audit);
   return 'requested';
+}
+
+export function runPauseRequest(
+  tables: MemoryTables,
+  id: RunId,
+  actor: Actor,
+  audit: AuditEntry,
+  nowMs: number,
+): Awaited<ReturnType<RunStore['runPauseRequest']>> {
+  const run = tables.runs.get(id)?.run;
+  if (!run) return 'not-found';
+  if (isTerminalRun(run.state)) return 'already-finished';
+  if (run.cancelRequestedAtMs !== undefined || run.state === 'stopping') return 'stopping';
+  if (run.pausedAtMs !== undefined) return 'already-requested';
+  [run.pausedAtMs, run.pausedBy] = [nowMs, actor.name];
+  tables.audit.push(audit);
+  return 'requested';
+}
+
+export function runResumeRequest(
+  tables: MemoryTables,
+  id: RunId,
+  actor: Actor,
+  audit: AuditEntry,
+  nowMs: number,
+): Awaited<ReturnType<RunStore['runResumeRequest']>> {
+  const run = tables.runs.get(id)?.run;
+  if (!run) return 'not-found';
+  if (isTerminalRun(run.state)) return 'already-finished';
+  if (run.pausedAtMs === undefined) return 'not-paused';
+  delete run.pausedAtMs;
+  delete run.pausedBy;
+  [run.resumedAtMs, run.resumedBy] = [nowMs, actor.name];
+  tables.audit.push(audit);
+  return 'requested';
+}
+
+export function runAnswer(
+  tables: MemoryTables,
+  id: RunId,
+  number: number,
+  answer: RolloutAnswer,
+  audit: AuditEntry,
+): Awaited<ReturnType<RunStore['runAnswer']>> {
+  const row = tables.runs.get(id);
+  const task = row?.run.plan ? row.tasks[number] : undefined;
+  if (!row || !task) return 'not-found';
+  if (task.answer?.turn === answer.turn) return 'already-answered';
+  if (task.position?.phase !== 'asking' || task.position.turn !== answer.turn || !row.isActive) return 'stale';
+  task.answer = answer;
+  row.answers++;
+  tables.audit.push(audit);
+  return 'answered';
 }
 
 export function runRetry(
   tables: MemoryTables,
   id: RunId,
-  states: readonly ExecutionState[],
+  { states, seen }: { readonly states: readonly ExecutionState[]; readonly seen?: number },
   audit: AuditEntry,
   nowMs: number,
 ): Awaited<ReturnType<RunStore['runRetry']>> {
@@ -134,8 +266,10 @@ export function runRetry(
   if (!row) return { kind: 'not-found' };
   const { run } = row;
   if (!isTerminalRun(run.state)) return { kind: 'not-finished' };
+  if (seen !== undefined && run.seq !== seen) return { kind: 'changed' };
   const chosen = row.executions.filter(({ state }) => states.includes(state));
   if (chosen.length === 0) return { kind: 'nothing-to-retry' };
+  mustHaveRoom(tables, audit.actor.id, hostsOf(row));
   const seq = run.seq + 1;
   for (const execution of chosen) {
     supersede(row, execution);
@@ -144,17 +278,44 @@ export function runRetry(
   const began = run.round === 1 ? (run.startedAtMs ?? run.createdAtMs) : run.roundStartedAtMs;
   run.earlierRoundsMs += Math.max(0, (run.finishedAtMs ?? began) - began);
   const from = run.state;
-  run.counts = emptyCounts();
-  for (const { state } of row.executions) run.counts[state]++;
-  const opened = advanceFlow(flowOfOneTask(from, run.counts, false), {
-    kind: 'round',
-    counts: new Map([[0, run.counts]]),
+  const again = new Set(chosen.map(({ task }) => task));
+  const opened = roundOpened(
+    run,
+    new Map(
+      row.tasks.map(({ state, subjects, decision }, task) => [
+        task,
+        {
+          state: run.plan ? state : from,
+          counts: countsOf(row, task),
+          hostCount: subjects.length,
+          isAgain: again.has(task),
+          ...given({ decision }),
+        },
+      ]),
+    ),
+  );
+  Object.assign(run, {
+    state: opened.state,
+    counts: opened.counts,
+    round: run.round + 1,
+    roundStartedAtMs: nowMs,
+    seq,
   });
-  Object.assign(run, { state: opened.flow.state, round: run.round + 1, roundStartedAtMs: nowMs, seq });
+  if (run.plan)
+    for (const { isOpened, ...task } of opened.tasks) {
+      const change = { runId: id, seq, ...task, ...given({ openedAtMs: isOpened ? nowMs : undefined }) };
+      assert(taskWrite(tables, change), 'a run that is over has tasks that take a new round');
+    }
   delete run.finishedAtMs;
   delete run.cancelRequestedAtMs;
   delete run.cancelRequestedBy;
-  row.isActive = true;
+  delete run.cancelForcedAtMs;
+  delete run.cancelForcedBy;
+  delete run.pausedAtMs;
+  delete run.pausedBy;
+  delete run.resumedAtMs;
+  delete run.resumedBy;
+  [row.isActive, row.answers, row.principal] = [true, 0, audit.actor.id];
   row.timeline.push({
     runId: id,
     seq,
@@ -168,3 +329,42 @@ export function runRetry(
   const { ...record } = run;
   return { kind: 'opened', run: record, executions: chosen.length };
 }
+
+export function countsOf(row: RunRow, task: number): ExecutionCounts {
+  const counts = emptyCounts();
+  for (const execution of row.executions) if (execution.task === task) counts[execution.state]++;
+  return counts;
+}
+
+/** Whether it has landed. A task that has its turn for the first time gets its executions. */
+export function taskWrite(
+  tables: MemoryTables,
+  { runId, task: number, to, counts, openedAtMs, places, position, outputs, decision, seq }: TaskChange,
+): boolean {
+  const row = tables.runs.get(runId);
+  const task = row?.tasks[number];
+  if (!row || !task || (task.state !== to && !canTaskMove(task.state, to))) return false;
+  Object.assign(task, { state: to, counts, outputs });
+  if (position) task.position = position;
+  else {
+    delete task.position;
+    delete task.answer;
+  }
+  if (decision) task.decision = decision;
+  else delete task.decision;
+  if (openedAtMs === undefined) return true;
+  task.openedAtMs = openedAtMs;
+  if (!row.executions.some((execution) => execution.task === number))
+    row.executions.push(
+      ...executionsOf(runId, number, places?.map((place) => task.subjects[place]!) ?? task.subjects, {
+        round: row.run.round,
+        seq,
+      }),
+    );
+  return true;
+}
+
+function stepsOf({ plan, job, tasks }: NewRun): object {
+  return plan ? { ...job, stages: plan.length, steps: tasks.length } : NO_STEPS;
+}
+const NO_STEPS = {};

@@ -15,7 +15,7 @@ import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import type { DocumentNode } from '../../../domain/inventory/document.ts';
 import type { InventoryFault } from '../../../domain/inventory/host-draft.ts';
-import { yamlWords } from './yaml-words.ts';
+import { yamlWords } from '../../../base/yaml-words.ts';
 
 /**
  * `ansible`: as Ansible's own reader does, which is YAML 1.1 and takes the last of equal keys. Elsewhere a key that comes twice is a

@@ -1,7 +1,8 @@
 /**
  * How long is waited for what a host does not say. An order that nobody has confirmed is given up by its deadline, or
- * soon after a cancel; a host that follows and tells no end, though it must be over, is asked anew. Both go by the
- * monotonic clock.
+ * soon after a cancel. A host that has confirmed it, and tells no end though it must be over, is asked anew; where it then
+ * answers, and still tells neither an end nor any more of the output, or goes on so for a day, it is given up too:
+ * no host keeps an attempt by answering. All by the monotonic clock.
  */
 import type { Clock } from '../../../base/clock.ts';
 import { limits } from '../../../base/limits.ts';
@@ -12,6 +13,10 @@ export interface PatienceOptions {
   readonly killAfterMs: number;
   /** Nobody has confirmed the order: it may have run. */
   readonly onGivenUp: () => void;
+  /** It must be over, and its host is asked anew: whatever follows it is let go of. */
+  readonly onLook: () => void;
+  /** The host answers, and tells no end: it may still run. */
+  readonly onEndless: () => void;
 }
 
 /** Timers take no more than 24 days; a look too early does no harm. */
@@ -21,6 +26,12 @@ export class Patience {
   readonly #options: PatienceOptions;
   #cancelLook = (): void => undefined;
   #cancelGivingUp = (): void => undefined;
+  #isExpected = false;
+  /** When its host was asked anew for the first time. */
+  #lookedAt: number | undefined;
+  /** Since it was asked anew last: it has confirmed the attempt, and sent some output. */
+  #isAnswering = false;
+  #isHeard = false;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
@@ -45,16 +56,41 @@ export class Patience {
     this.#cancelGivingUp();
   }
 
-  /** `leftMs`: until its deadline, or none where it is cancelled. */
-  lookLater(leftMs: number, look: () => void): void {
-    const { clock, killAfterMs } = this.#options;
-    this.#cancelLook();
-    const waitMs = Math.min(leftMs + killAfterMs + limits.sshSilentMs, WAIT_MS_MAX);
-    this.#cancelLook = clock.after(waitMs, look, { unref: true });
+  /** The host has confirmed that it runs, or ran. `isCancelled`: it was told to end it before. */
+  answered(ageMs: number, isCancelled: boolean): void {
+    this.#isAnswering = true;
+    if (!this.#isExpected) this.expectEnd(ageMs, isCancelled);
   }
 
-  lookNoMore(): void {
+  /** Some of its output came. */
+  heard(): void {
+    this.#isHeard = true;
+  }
+
+  /** Counted from now, by the deadline of what is so old, or at once where it was cancelled. */
+  expectEnd(ageMs: number, isCancelled: boolean): void {
+    const { clock, timeoutMs, killAfterMs } = this.#options;
+    const leftMs = isCancelled ? 0 : Math.max(0, timeoutMs - ageMs);
+    const wholeMs = leftMs + killAfterMs + limits.sshSilentMs;
+    const waitMs = Math.min(wholeMs, WAIT_MS_MAX);
+    this.#isExpected = true;
     this.#cancelLook();
+    const next = (): void => {
+      if (waitMs < wholeMs) this.expectEnd(ageMs + waitMs, isCancelled);
+      else this.#look(ageMs + waitMs, isCancelled);
+    };
+    this.#cancelLook = clock.after(waitMs, next, { unref: true });
+  }
+
+  #look(ageMs: number, isCancelled: boolean): void {
+    const { clock, onLook, onEndless } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#lookedAt ??= nowMs;
+    const isOld = nowMs > this.#lookedAt + limits.sshReattachMs;
+    if (this.#lookedAt !== nowMs && this.#isAnswering && (isOld || !this.#isHeard)) return onEndless();
+    this.#isAnswering = this.#isHeard = false;
+    onLook();
+    this.expectEnd(ageMs, isCancelled);
   }
 
   stop(): void {

@@ -73,7 +73,7 @@ export class RemoteRemains implements Remains {
     if (this.run) return this.run;
     const { attempt, note, pool, clock, sessions } = this.#options;
     const { shell, host } = await pool.shell(note.target);
-    const nobody: RemoteFollower = { started() {}, output() {}, ended() {} };
+    const nobody: RemoteFollower = { started() {}, output() {}, values() {}, ended() {} };
     const from = { stdout: Number.MAX_SAFE_INTEGER, stderr: Number.MAX_SAFE_INTEGER };
     const target = { attempt, ...neededUser(host.become, note.user, host.hop.user) };
     const run = await attachRemote(shell, target, from, nobody, { clock, sessions });

@@ -104,7 +104,14 @@ export class SshAttempt {
     this.#leftAtMs = options.clock.monotonicMs();
     this.#hasStarted = hasStarted;
     const { timeoutMs, killAfterMs } = options.note;
-    this.#patience = new Patience({ clock, timeoutMs, killAfterMs, onGivenUp: () => this.#giveUp() });
+    this.#patience = new Patience({
+      clock,
+      timeoutMs,
+      killAfterMs,
+      onGivenUp: () => this.#giveUp(),
+      onLook: () => this.#run?.leave(),
+      onEndless: () => this.#giveUpEndless(),
+    });
   }
 
   get #ageMs(): number {
@@ -163,7 +170,8 @@ export class SshAttempt {
     if (!this.#isOut) this.#end({ outcome: { kind: 'cancelled' }, detail: 'Cancelled before it began.' });
     else {
       this.#giveUpLater();
-      if (this.#run) this.#stop(this.#run);
+      this.#run?.stop('cancelled');
+      if (this.#run || this.#hasStarted) this.#patience.expectEnd(this.#ageMs, true);
     }
   }
 
@@ -186,23 +194,20 @@ export class SshAttempt {
     run?.leave();
   }
 
-  #stop(run: RemoteRun): void {
-    run.stop('cancelled');
-    this.#lookLater(run);
-  }
-
-  /**
-   * A host that follows and never tells the end, though it must be over, is asked anew: what was to tell it may be
-   * gone, with its files.
-   */
-  #lookLater(run: RemoteRun): void {
-    const leftMs = this.#isCancelled ? 0 : Math.max(0, this.#options.note.timeoutMs - this.#ageMs);
-    this.#patience.lookLater(leftMs, () => run.leave());
+  /** Its host confirms it again and again, and must have ended it long ago. */
+  #giveUpEndless(): void {
+    const run = this.#run;
+    const since = this.#isCancelled ? 'the cancel' : 'its deadline';
+    this.#end({
+      outcome: { kind: 'unknown', reason: 'ssh-lost' },
+      detail: `The host answers, and told no end of it until long after ${since}: it may still run there.`,
+    });
+    run?.leave();
   }
 
   /** The worker stops: it goes on on its host, and our successor finds it. */
   abandon(): void {
-    this.#patience.keepOn();
+    this.#patience.stop();
     this.#onOver();
   }
 
@@ -306,14 +311,13 @@ export class SshAttempt {
     if (follower.end) await follower.conclude(follower.end, run);
     else {
       this.#run = run;
-      if (this.#isCancelled) this.#stop(run);
-      else this.#lookLater(run);
+      if (this.#isCancelled) run.stop('cancelled');
+      this.#patience.answered(this.#ageMs, this.#isCancelled);
     }
     return {
       run,
       lost: run.lost.then((reason) => {
         this.#run = undefined;
-        this.#patience.lookNoMore();
         follower.isCurrent = false;
         return reason;
       }),
@@ -334,7 +338,14 @@ export class SshAttempt {
         this.#order = undefined;
         this.#options.onStarted(pid, atMs);
       },
-      output: (stream, offset, bytes) => (follower.isCurrent ? output.take(stream, offset, bytes) : undefined),
+      output: (stream, offset, bytes) => {
+        if (!follower.isCurrent) return;
+        this.#patience.heard();
+        return output.take(stream, offset, bytes);
+      },
+      values: (file) => {
+        if (follower.isCurrent) output.takeValues(file);
+      },
       ended: (end) => {
         if (!follower.isCurrent) return;
         follower.end = end;

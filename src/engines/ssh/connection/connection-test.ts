@@ -36,6 +36,7 @@ export interface ConnectionTestOptions {
   readonly recordHostKey: RecordHostKey;
   readonly onKeyChanged?: SshPoolOptions['onKeyChanged'] & object;
   readonly dial?: SshPoolOptions['dial'] & object;
+  readonly names?: SshPoolOptions['names'] & object;
 }
 
 /**

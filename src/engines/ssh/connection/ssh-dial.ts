@@ -2,24 +2,28 @@
  * One hop: from an address, or a channel through the hop before, to an authenticated client. Every step has its time limit and
  * its error. The host key is settled before a credential leaves the worker.
  */
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import ssh2, { type Client, type ConnectConfig } from 'ssh2';
 import type { Clock } from '../../../base/clock.ts';
 import { DroverError } from '../../../base/errors.ts';
 import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
+import type { NameLookups } from '../../../base/node-names.ts';
 import type { SshHop } from '../../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
 import { hostKeyAlgorithms, settleHostKey, type RecordHostKey } from './host-key.ts';
 import { keyExchanges } from './key-exchange.ts';
 import { holdToRules } from './peer-rules.ts';
-import { handshakeFault, isVerdict, quoted, socketFault, sshError } from './ssh-faults.ts';
+import { handshakeFault, isVerdict, nameLate, quoted, socketFault, sshError } from './ssh-faults.ts';
 import { allowCertificates } from './user-certificate.ts';
 
 export interface DialOptions {
   readonly clock: Clock;
   readonly recordHostKey: RecordHostKey;
+  /** Absent: each name by itself, as Node does it. */
+  readonly names?: Pick<NameLookups, 'lookup'>;
+  /** For its name and its answer together. */
   readonly tcpMs: number;
   readonly handshakeMs: number;
   readonly keepaliveMs: number;
@@ -37,19 +41,30 @@ const HEARD_BYTES_MAX = 400;
 
 export function openSocket(hop: SshHop, options: DialOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: hop.address, port: hop.port, noDelay: true });
+    const socket = connectTcp({
+      host: hop.address,
+      port: hop.port,
+      noDelay: true,
+      ...given({ lookup: options.names?.lookup }),
+    });
+    let isFound = isIP(hop.address) !== 0;
     const cancel = options.clock.after(options.tcpMs, () => {
       socket.destroy();
+      const within = `within ${options.tcpMs / 1_000} s`;
+      if (!isFound) return reject(nameLate(hop, `the name ${hop.address} was not found ${within}`));
       reject(
         sshError(
           'ssh-timeout',
           hop,
-          `no answer to the connection within ${options.tcpMs / 1_000} s. Check address, routes and firewalls ` +
-            'between the worker and the host.',
+          `no answer to the connection ${within}. Check address, routes and firewalls between the worker and the host.`,
         ),
       );
     });
-    socket.once('lookup', (error) => error ?? options.onStep?.('dns'));
+    socket.once('lookup', (error) => {
+      if (error) return;
+      isFound = true;
+      options.onStep?.('dns');
+    });
     socket.once('connect', () => {
       cancel();
       socket.removeAllListeners('error');

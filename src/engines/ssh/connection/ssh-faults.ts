@@ -32,6 +32,16 @@ export function sshError(
   });
 }
 
+/** Nobody was dialled: it is not known where the host is. */
+export function nameLate(hop: SshHop, what: string, cause?: unknown): DroverError {
+  return sshError(
+    'ssh-name-unknown',
+    hop,
+    `${what}. Check the name servers of that name and the resolver of the worker, or give the host a numeric address.`,
+    cause,
+  );
+}
+
 /** A fault of the socket, before anything of SSH was said. */
 export function socketFault(hop: SshHop, error: NodeJS.ErrnoException): DroverError {
   const first = error instanceof AggregateError ? ((error.errors[0] ?? error) as NodeJS.ErrnoException) : error;
@@ -47,6 +57,8 @@ export function socketFault(hop: SshHop, error: NodeJS.ErrnoException): DroverEr
           'address, or the resolver of the worker.',
         error,
       );
+    case 'ETIMEOUT':
+      return nameLate(hop, quoted(first.message), error);
     case 'ECONNREFUSED':
       return sshError(
         'ssh-refused',

@@ -8,8 +8,10 @@ import type { Client } from 'ssh2';
 import { fullJitterMs } from '../../../base/backoff.ts';
 import { pause, type Clock } from '../../../base/clock.ts';
 import { DroverError } from '../../../base/errors.ts';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import type { Log } from '../../../base/log.ts';
+import type { NameLookups } from '../../../base/node-names.ts';
 import type { Random } from '../../../base/random.ts';
 import type { SshAccess, SshBecome, SshHop } from '../../../protocol/link/ssh-access.ts';
 import { AuthPlan } from './auth-plan.ts';
@@ -42,6 +44,8 @@ export interface SshPoolOptions {
   readonly log: Log;
   access(target: SshTarget): Promise<SshAccess>;
   readonly recordHostKey: RecordHostKey;
+  /** Of hosts that are dialled from here; what is behind a jump host is looked up there. */
+  readonly names?: Pick<NameLookups, 'lookup'>;
   /** A host on the way shows another key than it is known by; the pool itself has taken its connections out of use by then. */
   onKeyChanged?(hostId: string): void;
   /** Steps of dials that are done, by the host of the hop. */
@@ -278,6 +282,7 @@ export class SshPool {
       const options: DialOptions = {
         ...defaultDialOptions(),
         ...this.#options.dial,
+        ...given({ names: this.#options.names }),
         clock: this.#options.clock,
         recordHostKey: this.#options.recordHostKey,
         onKeyChanged: (hostId) => {

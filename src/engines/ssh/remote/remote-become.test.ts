@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../base/clock.ts';
 import { localShell } from '../../../../test/support/local-shell.ts';
 import { until } from '../../../../test/support/until.ts';
+import { findAccount } from '../../process/account.ts';
 import { becomeCommand, becomeFault, becomeStuck, neededUser } from './remote-become.ts';
 import { RemoteConversation } from './remote-conversation.ts';
 import { attachProgram, startProgram } from './remote-program.ts';
@@ -47,6 +49,25 @@ describe('the command of a channel', () => {
       expect(
         becomeCommand(PROGRAM, { become: { kind, user: 'app', password: 'hunter2' } }, 'mark').command,
       ).not.toContain('hunter2');
+  });
+
+  it.runIf(process.getuid?.() === 0)('gives the user his home, and root none of what is his', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'drover-step-'));
+    const setpriv = `#!/bin/sh\n[ "$1" = --help ] || env >>${folder}/roots\nexec /usr/bin/setpriv "$@"\n`;
+    writeFileSync(join(folder, 'setpriv'), setpriv, { mode: 0o755 });
+    const { command, first } = becomeCommand(
+      { head: 'echo "$(id -un) $USER $LOGNAME $HOME $SHELL"', rest: '' },
+      { become: { kind: 'direct' }, user: 'nobody' },
+      'mark',
+    );
+    const env = { PATH: `${folder}:/usr/bin:/bin`, HOME: '/root', USER: 'root', LOGNAME: 'root', SHELL: '/bin/sh' };
+    const { stdout } = spawnSync('/bin/sh', ['-c', command], { input: first, env, cwd: '/', encoding: 'utf8' });
+    const nobody = findAccount('nobody')!;
+    expect(stdout).toBe(`nobody nobody nobody ${nobody.home} ${nobody.shell}\n`);
+    const roots = readFileSync(join(folder, 'roots'), 'utf8');
+    expect(roots).toContain('HOME=/root\n');
+    expect(roots).not.toContain(nobody.home);
+    rmSync(folder, { recursive: true, force: true });
   });
 
   it('tells apart what sudo and su say', () => {

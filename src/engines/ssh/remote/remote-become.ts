@@ -178,16 +178,15 @@ function lastLine(text: string): string {
 
 /**
  * Root steps down: $1 the program, $2 the user, $3 what is said first. As oneself there is nothing to do. setpriv
- * becomes the shell; su stays in between.
+ * becomes the shell; su stays in between, and sets home and shell itself. What is the user's, his home too, is in no environment of root.
  */
 const STEP_DOWN = [
   'echo "$3" >&2;',
   'if [ "$(id -un)" = "$2" ]; then exec /bin/sh -c "$1"; fi;',
   'l=$(getent passwd "$2" 2>/dev/null || grep "^$2:" /etc/passwd); if [ -z "$l" ]; then echo drover-user-unknown >&2; exit 1; fi;',
   'if [ "$(id -u)" -gt 0 ]; then echo drover-user-not-permitted >&2; exit 1; fi;',
-  'export DROVER_PROGRAM="$1"; IFS=:; set -f; set -- $l; unset XDG_RUNTIME_DIR; export USER="$1" LOGNAME="$1" ' +
-    'HOME="${6:-/}" SHELL="${7:-/bin/sh}";',
+  'export DROVER_PROGRAM="$1"; IFS=:; set -f; set -- $l; unset XDG_RUNTIME_DIR;',
   'if setpriv --help 2>&1 | grep -q init-groups; then exec setpriv --reuid="$3" --regid="$4" --init-groups -- ' +
-    '/bin/sh -c "$DROVER_PROGRAM"; fi;',
-  'exec su -s /bin/sh -c "/bin/sh -c \\"\\$DROVER_PROGRAM\\"; exit" "$1"',
+    'env USER="$1" LOGNAME="$1" HOME="${6:-/}" SHELL="${7:-/bin/sh}" /bin/sh -c "$DROVER_PROGRAM"; fi;',
+  'export USER="$1" LOGNAME="$1"; exec su -s /bin/sh -c "/bin/sh -c \\"\\$DROVER_PROGRAM\\"; exit" "$1"',
 ].join(' ');

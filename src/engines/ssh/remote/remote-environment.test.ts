@@ -64,6 +64,7 @@ async function begin(
     { attempt, spec, hostName: 'web1', hostId: 'h1', become: { kind: 'direct' } },
     {
       started: () => undefined,
+      values() {},
       ended: (end) => (ended = end),
       output: (_stream, _offset, bytes) => void (text += Buffer.from(bytes).toString()),
     },
@@ -136,7 +137,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         const clean = await run(shell, 'env', policy);
         const names = clean.lines
           .map((line) => line.split('=')[0]!)
-          .filter((name) => !/^(|_|PWD|SHLVL|OLDPWD|DROVER_(RUN|ATTEMPT|HOST).*)$/.test(name))
+          .filter((name) => !/^(|_|PWD|SHLVL|OLDPWD|DROVER_(RUN|ATTEMPT|HOST|OUTPUT).*)$/.test(name))
           .sort();
         expect(names).toEqual(['HOME', 'LANG', 'LOGNAME', 'PATH', 'SHELL', 'USER']);
         expect(clean.lines).toContain('LANG=C.UTF-8');

@@ -54,6 +54,7 @@ class Following {
   output(_stream: 1 | 2, _offset: number, bytes: Uint8Array): void {
     this.text += Buffer.from(bytes).toString('latin1');
   }
+  values(): void {}
   ended(end: RemoteEnd): void {
     this.end = end;
   }
@@ -90,7 +91,7 @@ describe('the files of a run', () => {
     const following = await begin(localShell(['dash']), order);
     await until('it runs', () => following.pid);
     const files = tracesOf(order.attempt);
-    expect(new Set(files.map((file) => file.slice(-2)))).toEqual(new Set(['.i', '.x', '.n', '.o', '.e']));
+    expect(new Set(files.map((file) => file.slice(-2)))).toEqual(new Set(['.i', '.x', '.n', '.o', '.e', '.v']));
     for (const file of files) expect([file, statSync(file).mode & 0o777]).toEqual([file, 0o600]);
     const folder = dirname(files[0]!);
     expect(statSync(folder).mode & 0o7777).toBe(0o700);

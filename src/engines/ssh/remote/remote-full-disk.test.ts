@@ -85,6 +85,7 @@ requiring('root').describe('a host whose disk is full', () => {
     const remote = await start({
       started: (leader) => void (pid = leader),
       output: (_stream, _offset, bytes) => void pieces.push(Buffer.from(bytes)),
+      values() {},
       ended: (how) => void (end = how),
     });
     if (remote === 'absent') throw new Error('absent');

@@ -81,6 +81,7 @@ describe('a script that takes a name with a line break', () => {
     const follower = {
       started: () => undefined,
       output: () => undefined,
+      values() {},
       ended: (end: RemoteEnd) => (told = end),
     };
     const remote = await startRemote(localShell(['dash']), order, follower, { clock, sessions: new RemoteSessions() });

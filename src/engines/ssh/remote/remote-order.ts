@@ -21,6 +21,8 @@ const INLINE_BYTES_MAX = 4_096;
 const RESERVED = new Set(['PPID', 'UID', 'EUID', 'SHELLOPTS', 'BASHOPTS', 'BASH_VERSINFO', 'BASH_ENV', 'ENV']);
 /** How the program came there is no matter of the script. */
 const OURS = new Set(['SUDO_COMMAND', 'LC_ALL']);
+/** Where output values are told: only the host knows its path. */
+const VALUES = 'DROVER_OUTPUT';
 /** Kept from the session, because they say who we are there. */
 const OWN = new Set(['HOME', 'USER', 'LOGNAME', 'SHELL']);
 
@@ -66,8 +68,8 @@ export function orderText(order: RemoteOrder, context: OrderContext): OrderText 
     `check() { ${swept(order, context.inherited)} ` +
       `PATH=${env.PATH === undefined ? `"\${O:-${PATH}}"` : quote(env.PATH)}; ${login?.check ?? ''} ` +
       `${folder(work.cwd)} ${command.check} };`,
-    `begin() { umask 022; unset OLDPWD; ${command.begin} ${login?.begin ?? ''} export PATH; ` +
-      `${exported(Object.entries(env).filter(([name]) => !(name in own)))}; own; ${login?.hold ?? ''} exec "$@"; };`,
+    `begin() { umask 022; unset OLDPWD; ${command.begin} ${login?.begin ?? ''} export PATH ${VALUES}="$b.v"; ` +
+      `${exported(Object.entries(env).filter(([name]) => !(name in own) && name !== VALUES))}; own; ${login?.hold ?? ''} exec "$@"; };`,
     `own() { ${exported(Object.entries(own))}; };`,
   ];
   return { parts, call: 'start', blobs };
@@ -94,7 +96,7 @@ function swept({ spec, become }: RemoteOrder, inherited: readonly string[]): str
  * becomes the command.
  */
 function underLogin(order: RemoteOrder): { check: string; begin: string; hold: string } {
-  const names = Object.keys(givenVariables(order));
+  const names = [...Object.keys(givenVariables(order)).filter((name) => name !== VALUES), VALUES];
   return {
     check: `e=/bin/sh; case $SHELL in ${SH_LIKE.map((name) => `/*/${name}`).join('|')}) [ -x "$SHELL" ] && e=$SHELL;; esac;`,
     begin: `set -- "$e" -l -c ${quote(AFTER_LOGIN)} drover-login "$PWD" ${quote(names.join(' '))} "$@";`,

@@ -8,16 +8,20 @@ import { bytesIn, nonsense } from './remote-words.ts';
 export type RemoteMessage =
   | { readonly kind: 'line'; readonly words: readonly string[] }
   | { readonly kind: 'output'; readonly stream: 1 | 2; readonly offset: number; readonly bytes: Buffer }
+  /** Of the file of output values, which comes as one piece. */
+  | { readonly kind: 'values'; readonly offset: number; readonly bytes: Buffer }
   /** The piece begun by the last `O` or `W` line is whole. */
   | { readonly kind: 'output-end' };
 
 /** No line of the program is longer; noise of any length is dropped as it comes. */
 const LINE_BYTES_MAX = 64 * 1024;
 
+const STREAMS: Readonly<Record<string, 1 | 2 | 'values'>> = { 1: 1, 2: 2, 3: 'values' };
+
 export class RemoteParser {
   readonly #nonce: Buffer;
   #held: Buffer = Buffer.alloc(0);
-  #piece: { stream: 1 | 2; offset: number } | undefined;
+  #piece: { stream: 1 | 2 | 'values'; offset: number } | undefined;
 
   constructor(nonce: string) {
     this.#nonce = Buffer.from(`${nonce} `);
@@ -46,7 +50,7 @@ export class RemoteParser {
     const words = input.toString('utf8', at + this.#nonce.length, end).split(' ');
     messages.push({ kind: 'line', words });
     if (words[0] === 'O')
-      this.#piece = { stream: words[1] === '2' ? 2 : 1, offset: bytesIn(words[2], 'the place of an output') };
+      this.#piece = { stream: STREAMS[words[1]!] ?? 1, offset: bytesIn(words[2], 'the place of an output') };
     if (words[0] === 'W') this.#piece = { stream: 1, offset: 0 };
     return input.subarray(end + 1);
   }
@@ -56,8 +60,11 @@ export class RemoteParser {
     // The line feed is waited for with the nonce, so that what follows starts clean.
     const at = input.indexOf(this.#nonce);
     const safe = at >= 0 ? at : Math.max(0, input.length - this.#nonce.length + 1);
-    if (safe > 0)
-      messages.push({ kind: 'output', stream: piece.stream, offset: piece.offset, bytes: input.subarray(0, safe) });
+    if (safe > 0) {
+      const { stream, offset } = piece;
+      const bytes = input.subarray(0, safe);
+      messages.push(stream === 'values' ? { kind: stream, offset, bytes } : { kind: 'output', stream, offset, bytes });
+    }
     piece.offset += safe;
     if (at < 0 || input.length < at + this.#nonce.length + 1) return this.#hold(input.subarray(safe));
     messages.push({ kind: 'output-end' });

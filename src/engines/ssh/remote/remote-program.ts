@@ -13,7 +13,7 @@
  * nobody could guess, in the first place that takes it, and looked at before each use, since whoever clears that place
  * may let somebody else make one of the same name. `.i` is guard, identity and all that becomes of it (made atomically:
  * the at-most-once. Whether an order is still valid is looked at after that, so that one that is neither known nor
- * valid can be repeated), `.x` script, `.n` input, `.o` `.e` output, `.t` one of these being put back. What is told of
+ * valid can be repeated), `.x` script, `.n` input, `.o` `.e` output, `.v` output values, `.t` one of these being put back. What is told of
  * a run is appended to `.i` alone: its block is there since the beginning, so a full disk, and one that can take no
  * more files, still takes the cause of a kill and the end. So it stays below one block of 4 KiB.
  *
@@ -32,8 +32,12 @@
  * status; Z is set where a watch holds the output open; others are those of another account that only their environment
  * names; w is the cause as the watch knows it, also where nothing can be written.
  */
+import { valueLimits } from '../../../base/value-limits.ts';
 import type { RemoteProgram } from './remote-become.ts';
 import { TREE } from './remote-tree.ts';
+
+/** One byte more than is read, so that whoever reads it knows of more. */
+const VALUES = valueLimits.outputValuesFileBytesMax + 1;
 
 /**
  * The files, the clock, the end. /tmp comes first: logind empties /dev/shm and the runtime folder of a user who leaves, and
@@ -63,13 +67,13 @@ ours() {
   cd /
   return $x
 }
-remove() { if [ -n "$D" ]; then rm -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.t" "$b.i"; else $1 rm -rf "$d"; fi; }
+remove() { if [ -n "$D" ]; then rm -f "$b.x" "$b.n" "$b.o" "$b.e" "$b.v" "$b.t" "$b.i"; else $1 rm -rf "$d"; fi; }
 tidy() {
   [ -n "$D" ] || return 0
   set --
   y=$IFS
   IFS=$n; set -f
-  for x in $D; do set -- "$@" "$x.x" "$x.n" "$x.o" "$x.e" "$x.i"; done
+  for x in $D; do set -- "$@" "$x.x" "$x.n" "$x.o" "$x.e" "$x.v" "$x.i"; done
   IFS=$y; set +f
   D=
   rm -f "$@"
@@ -121,7 +125,12 @@ load() {
   } 2>/dev/null <"$b.i"
   [ -n "$p" ]
 }
-report() { now; [ -n "$B" ] && say D; say E "$t" "$E"; }
+tell_values() {
+  if [ -s "$b.v" ]; then say O 3 0; head -c ${VALUES} "$b.v"; say
+  elif [ ! -e "$b.v" ]; then say G
+  fi
+}
+report() { now; tell_values; [ -n "$B" ] && say D; say E "$t" "$E"; }
 free() {
   [ -n "$W" ] && kill -s KILL "$W" 2>/dev/null && wait "$W" 2>/dev/null
   load && held && kill -s KILL $Y "$X"
@@ -213,7 +222,7 @@ look() {
       if [ "$t" -ge $((u + T)) ]; then doom timed_out; continue; fi
       if [ "$t" -ge "$a" ]; then
         a=$((t + 100))
-        if over "$b.o" || over "$b.e"; then doom output-limit; continue; fi
+        if over "$b.o" || over "$b.e" || { [ -s "$b.v" ] && over "$b.v"; }; then doom output-limit; continue; fi
         if [ -z "$r" ]; then r=1; sweep & fi
       fi
       [ "$t" -gt $((u + 1000)) ] && U=0.25
@@ -304,7 +313,7 @@ start() {
   now
   [ "$t" -lt "$V" ] || { rm -f "$b.i"; leave; say V; exit 0; }
   set -C
-  { true >"$b.o" && true >"$b.e" && store; } 2>/dev/null || { remove; say R spool-full "$d"; exit 0; }
+  { true >"$b.o" && true >"$b.e" && true >"$b.v" && store; } 2>/dev/null || { remove; say R spool-full "$d"; exit 0; }
   set +C
   X=$$
   exec 8<&0

@@ -38,7 +38,12 @@ async function run(shell: LocalShell, script: string, more: SpecMore = {}, liveA
   const remote = await startRemote(
     shell,
     order,
-    { started() {}, output: (_stream, _offset, bytes) => void pieces.push(bytes), ended: (how) => (end = how) },
+    {
+      started() {},
+      output: (_stream, _offset, bytes) => void pieces.push(bytes),
+      values() {},
+      ended: (how) => (end = how),
+    },
     { clock, sessions, liveAfterMs },
   );
   const ended = await until('the end', () => end);
@@ -94,6 +99,7 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
         const follower = {
           started: () => void (hasStarted = true),
           output() {},
+          values() {},
           ended: (how: RemoteEnd) => void (end = how),
         };
         let remote: RemoteRun | 'absent' = await startRemote(shell, order, follower, {

@@ -3,6 +3,7 @@
  * attempt. Everything here is one attempt over one `RemoteShell`; connections and retries are the engine's, the record is the ledger's.
  */
 import type { AttemptEnd, ExecutionOrder } from '../../../ledger/engine.ts';
+import type { ValuesFile } from '../../../ledger/told-values.ts';
 import type { SshBecome } from '../../../protocol/link/ssh-access.ts';
 
 export interface RemoteOrder {
@@ -20,6 +21,8 @@ export interface RemoteFollower {
   started(pid: number, atMs: number): void;
   /** In order and without gaps per stream, from the offset that was asked for. The channel is not read on until the promise settles. */
   output(stream: 1 | 2, offset: number, bytes: Uint8Array): void | Promise<void>;
+  /** The file of its output values, before `ended`; not told where nothing was written there. */
+  values(file: ValuesFile): void;
   /** Once, after all output that there was; the host keeps all of it until `forget`. */
   ended(end: RemoteEnd): void;
 }

@@ -44,6 +44,7 @@ class Follower {
     expect(offset).toBe(this.streams[stream].length);
     this.streams[stream] = Buffer.concat([this.streams[stream], bytes]);
   }
+  values(): void {}
   ended(end: RemoteEnd): void {
     expect(this.end).toBeUndefined();
     this.end = end;

@@ -22,6 +22,7 @@ import type { RemoteEnd, RemoteFollower, RemoteOrder, RemoteRun } from './remote
 import { learnSession, RemoteSessions, type Session } from './remote-sessions.ts';
 import type { RemoteShell } from './remote-shell.ts';
 import { begunIn, isNonsense, nonsense, ticksIn } from './remote-words.ts';
+import { RemoteValues } from './remote-values.ts';
 import { spokenSoon } from './spoken-soon.ts';
 
 /**
@@ -104,6 +105,7 @@ class Run implements RemoteRun {
   readonly #options: RemoteOptions;
   #folder: string | undefined;
   #hasLostFiles = false;
+  readonly #values = new RemoteValues();
   /** Pid and start of the script, as the host told them: it is reminded of them, should its files be gone. */
   #identity = '';
   #conversation: RemoteConversation | undefined;
@@ -340,15 +342,20 @@ class Run implements RemoteRun {
       // After its end nothing is output of it.
       if (message.kind === 'output' && !this.#hasEnded)
         await this.#follower.output(message.stream, message.offset, message.bytes);
+      if (message.kind === 'values' && !this.#hasEnded) this.#values.take(message.offset, message.bytes);
       if (message.kind !== 'line') continue;
       const { words } = message;
       if (words[0] === 'B') conversation.send(blobs.shift() ?? '');
       else if (words[0] === 'S') this.#begun(words);
       else if (words[0] === 'D') this.#hasLostFiles = true;
+      else if (words[0] === 'G') this.#values.gone();
       else if (words[0] === 'F') this.#tellForgotten('forgotten');
       else if (text === undefined && ['R', 'V', 'H'].includes(words[0]!))
         throw nonsense('it answers to an order that it was not given');
       else if (words[0] === 'E') {
+        // Where all files are gone that is said once.
+        const { file } = this.#values;
+        if (file && !this.#hasEnded && !(file === 'gone' && this.#hasLostFiles)) this.#follower.values(file);
         this.#end(remoteEndOf(words, this.#startedAtMs, this.#clock.nowMs(), this.#hasLostFiles));
         if (this.#isKeepable && !this.#isLive) return true;
       } else if (words[0] === 'R') {

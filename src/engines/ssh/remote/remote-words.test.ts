@@ -118,6 +118,7 @@ describe('what a host says', () => {
         const follower = {
           started: (pid: number, atMs: number) => void told.push(isFittingStart({ pid, atMs })),
           output: (_stream: 1 | 2, offset: number) => void told.push(fits(sizeShape, offset)),
+          values() {},
           ended: (heard: RemoteEnd) => {
             end ??= heard;
             told.push(fits(reportShape, reportOf(heard)));

@@ -1,4 +1,5 @@
 /** Accounts, and the re-encryption of secrets. */
+import { portLimits } from '../../../base/port-limits.ts';
 import { z } from 'zod';
 import {
   accountChange,
@@ -37,6 +38,7 @@ export const accountRoutes = [
     path: '/accounts',
     summary: 'Make an account; its secrets are checked, sealed, and never shown again',
     permission: 'access.account.create',
+    bodyBytesMax: portLimits.wideBodyBytesMax,
     body: r.AccountCreate,
     status: 201,
     response: r.Account,
@@ -62,6 +64,7 @@ export const accountRoutes = [
     summary: 'Change an account; what is not given stays',
     permission: 'access.account.edit',
     params: accountParams,
+    bodyBytesMax: portLimits.wideBodyBytesMax,
     body: r.AccountChange,
     status: 200,
     response: r.Account,

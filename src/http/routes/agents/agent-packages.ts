@@ -1,4 +1,5 @@
 /** Packages of the agent, and runs of the installer. */
+import { portLimits } from '../../../base/port-limits.ts';
 import type { z } from 'zod';
 import { given } from '../../../base/given.ts';
 import { agentInstall, agentUninstall } from '../../../app/agent-install.ts';
@@ -27,6 +28,7 @@ export const agentPackageRoutes = [
     path: '/agents/install',
     summary: 'Install agents by a run of the installer',
     permission: 'fleet.agent.install',
+    bodyBytesMax: portLimits.wideBodyBytesMax,
     body: r.AgentInstall,
     status: 201,
     response: Run,
@@ -50,6 +52,7 @@ export const agentPackageRoutes = [
     path: '/agents/uninstall',
     summary: 'Take agents off hosts by a run of the installer, over SSH',
     permission: 'fleet.agent.install',
+    bodyBytesMax: portLimits.wideBodyBytesMax,
     body: r.AgentUninstall,
     status: 201,
     response: Run,

@@ -2,7 +2,7 @@
  * `GET /agent-install.sh`: the installer of the agent. `GET /agent-packages/{file}`: the compressed executables, whole
  * or from an offset, for agents that upgrade and for hosts that are installed. Without a token: what is fetched is no
  * secret and is believed by its signature alone. So many requests a second of an address, and so many at once (an agent
- * that shows its certificate counts for itself), who read at the least pace; the others are told to come back.
+ * that proves its certificate counts for itself), who read at the least pace; the others are told to come back.
  */
 import { createReadStream, type ReadStream } from 'node:fs';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -11,22 +11,24 @@ import { installProgram } from '../../../agent-install/install-program.ts';
 import { DroverError } from '../../../base/errors.ts';
 import type { DownloadPlaces } from '../../download-places.ts';
 import type { HeldFor } from '../../held-for.ts';
-import { peerAgent } from '../../peer-agent.ts';
+import type { PeerAgents } from '../../peer-agents.ts';
 
 export interface PackageRouteOptions {
   readonly packages: AgentPackages;
   readonly places: DownloadPlaces;
   readonly held: HeldFor;
+  readonly agents: PeerAgents;
   /** Throws when whoever it is asks too often: an address, or an agent. */
   readonly onRequest: (peer: string) => void;
 }
 
 export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptions): void {
-  const { packages, places, held } = options;
+  const { packages, places, held, agents } = options;
   const installer = installProgram();
   const onRequest = async ({ ip, raw }: FastifyRequest): Promise<void> => {
-    const agentId = peerAgent(raw.socket);
+    const agentId = agents.of(raw);
     options.onRequest(agentId === undefined ? ip : `agent ${agentId}`);
+    agents.letIn(raw);
   };
   app.get('/agent-install.sh', { onRequest }, (_request, reply) => reply.type('text/x-shellscript').send(installer));
   // A question for the head alone would read the whole file and throw it away.
@@ -44,7 +46,7 @@ export function addPackageRoute(app: FastifyInstance, options: PackageRouteOptio
     const { socket } = request.raw;
     // Cut as a connection: an answer that ends early looks like a whole one to nobody.
     const leave = places.take(
-      { address: request.ip, agentId: peerAgent(request.raw.socket) },
+      { address: request.ip, agentId: agents.of(request.raw) },
       { taken: () => stream?.bytesRead ?? 0, cut: () => socket.destroy() },
     );
     stream = createReadStream(path, { start: from });

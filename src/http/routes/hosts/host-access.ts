@@ -37,6 +37,7 @@ export const hostAccessRoutes = [
     path: '/hosts/import',
     summary: 'Add and change many hosts, all or none; what is not given of a host that exists stays',
     permission: 'fleet.host.import',
+    bodyBytesMax: limits.requestBodyBytesMax,
     body: r.HostImport,
     bulk: { key: 'hosts', entriesMax: limits.hostsPerImportMax },
     status: 200,

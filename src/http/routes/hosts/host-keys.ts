@@ -53,6 +53,7 @@ export const hostKeyRoutes = [
     path: '/host-keys/import',
     summary: 'Take keys of hosts from elsewhere, all or none; they are believed from then on',
     permission: 'fleet.host-key.import',
+    bodyBytesMax: limits.requestBodyBytesMax,
     body: r.HostKeyImport,
     bulk: { key: 'hosts', entriesMax: limits.pageSizeMax },
     status: 200,

@@ -1,20 +1,21 @@
 /** Executions of a run, and what they said, as the API shows them. */
 import type { z } from 'zod';
 import { given } from '../../../base/given.ts';
+import { hostOf } from '../../../domain/run/subject.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { ExecutionRecord } from '../../../store/contract/execution.ts';
 import type { OutputGroup, StreamRecord } from '../../../store/contract/output.ts';
 import { instant } from '../instant.ts';
 
 export function executionResource(e: ExecutionRecord): z.infer<typeof resources.Execution> {
+  const host = hostOf(e.subject);
   return {
     runId: e.runId,
     task: e.task,
     ordinal: e.ordinal,
     attempt: e.attempt,
     round: e.round,
-    host: e.subject.name,
-    hostId: e.subject.id,
+    ...given({ host: host?.name, hostId: host?.id }),
     state: e.state,
     ...given({ executor: e.route?.executor, workerId: e.route?.workerId }),
     ...given({ outcome: e.outcome, reason: e.reason, detail: e.detail }),

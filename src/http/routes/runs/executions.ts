@@ -9,7 +9,7 @@ import { operation } from '../../operation.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { executionResource, outputGroupResource, pastExecutionResource } from './execution-resource.ts';
 import { streamOutput } from './output-stream.ts';
-import { executionParams, list, runParams } from './run-params.ts';
+import { executionParams, list, runParams, taskNumber } from './run-params.ts';
 
 export const executionRoutes = [
   operation({
@@ -23,6 +23,7 @@ export const executionRoutes = [
       ...page,
       state: list(r.ExecutionState),
       host: idOrFleetName.optional().describe('Name of the host'),
+      task: taskNumber,
     }),
     status: 200,
     response: r.pageOf(r.Execution),
@@ -32,7 +33,7 @@ export const executionRoutes = [
         ctx,
         caller,
         params.runId,
-        given({ states: query.state, hostName: query.host }),
+        given({ states: query.state, hostName: query.host, task: query.task }),
         pageOfQuery(query),
       );
       return given({ items: items.map(executionResource), next });
@@ -101,12 +102,17 @@ export const executionRoutes = [
     query: z.strictObject({
       hosts: z.coerce.number().int().min(1).max(100_000).default(1_000),
       groups: z.coerce.number().int().min(1).max(10_000).default(100),
+      task: taskNumber,
     }),
     status: 200,
     response: r.pageOf(r.OutputGroup),
     errors: ['run-not-found'],
     async handle({ ctx, caller, params, query }) {
-      const groups = await outputGroups(ctx, caller, params.runId, { hostsMax: query.hosts, groupsMax: query.groups });
+      const groups = await outputGroups(ctx, caller, params.runId, {
+        hostsMax: query.hosts,
+        groupsMax: query.groups,
+        ...given({ task: query.task }),
+      });
       return { items: groups.map(outputGroupResource) };
     },
   }),

@@ -13,3 +13,11 @@ export const list = <T extends string>(item: z.ZodType<T>) =>
     .transform((value) => value.split(','))
     .pipe(z.array(item as z.ZodType<T, string>))
     .optional();
+
+export const taskNumber = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(100_000)
+  .optional()
+  .describe('Number of the step, in a run of a job');

@@ -1,9 +1,11 @@
 /** Runs: planned, started, cancelled, retried. */
+import { portLimits } from '../../../base/port-limits.ts';
 import { z } from 'zod';
-import { runCancel, runRetry } from '../../../app/run-change.ts';
+import { runAnswer, runCancel, runPause, runResume, runRetry } from '../../../app/run-change.ts';
 import { runPlan } from '../../../app/run-plan.ts';
 import { runPreview, runStart } from '../../../app/run-start.ts';
 import { attemptId, type RunId } from '../../../base/ids.ts';
+import { given } from '../../../base/given.ts';
 import { limits } from '../../../base/limits.ts';
 import * as r from '../../../protocol/rest/resources.ts';
 import type { RunSeed } from '../../../store/contract/owner-commit.ts';
@@ -11,6 +13,7 @@ import { operation } from '../../operation.ts';
 import { runStartInput } from './run-input.ts';
 import { isTrue, runParams } from './run-params.ts';
 import { replayRun, runResource } from './run-resource.ts';
+import { hostOf } from '../../../domain/run/subject.ts';
 
 /** Hosts that a preview or a plan names; the count is of all. */
 const HOSTS_NAMED_MAX = 1_000;
@@ -20,13 +23,14 @@ export const runStartRoutes = [
     id: 'createRun',
     method: 'POST',
     path: '/runs',
-    summary: 'Run a script or command on hosts',
+    summary: 'Run a script or command on hosts, or on a worker',
     permission: 'job.run.create',
     query: z.strictObject({
       output: isTrue.describe(
         'Whether the events are about to be watched with output: it is held for a few seconds until then.',
       ),
     }),
+    bodyBytesMax: limits.requestBodyBytesMax,
     body: r.RunCreate,
     mayHoldNul: ['script', 'stdin'],
     status: 201,
@@ -40,6 +44,7 @@ export const runStartRoutes = [
       'account-out-of-scope',
       'no-target-matched',
       'too-many-targets',
+      'too-many-runs',
       'script-empty',
       'script-too-large',
       'body-too-large',
@@ -48,11 +53,11 @@ export const runStartRoutes = [
       const expect = (id: RunId, seeds: RunSeed['executions']): void =>
         ctx.events.expectWatcher(
           id,
-          seeds.map((seed) => ({
-            attempt: attemptId({ runId: id, ...seed }),
-            hostId: seed.subject.id,
-            hostName: seed.subject.name,
-          })),
+          seeds.map((seed) => {
+            const host = hostOf(seed.subject);
+            const attempt = attemptId({ runId: id, ...seed });
+            return { attempt, ...given({ hostId: host?.id, hostName: host?.name }) };
+          }),
         );
       return runResource(
         await runStart(ctx, caller, runStartInput(body), query.output === 'true' ? expect : undefined),
@@ -67,6 +72,7 @@ export const runStartRoutes = [
     asksOnly: true,
     summary: 'Tell which hosts a target expression matches',
     permission: 'fleet.host.view',
+    bodyBytesMax: portLimits.wideBodyBytesMax,
     body: z
       .strictObject({ targets: z.string().max(limits.targetExpressionLengthMax) })
       .meta({ id: 'TargetPreviewRequest' }),
@@ -82,6 +88,7 @@ export const runStartRoutes = [
     asksOnly: true,
     summary: 'Check a run whole and tell where it would go and as whom; nothing is written',
     permission: 'job.run.create',
+    bodyBytesMax: limits.requestBodyBytesMax,
     body: r.RunCreate,
     status: 200,
     response: z
@@ -101,6 +108,14 @@ export const runStartRoutes = [
             }),
           )
           .describe('As whom it works on the hosts that it would not be refused on; the first thousand such groups'),
+        batches: z
+          .array(z.object({ hostCount: z.int(), hosts: z.array(z.string()) }))
+          .optional()
+          .describe('One after the other, each with its first hosts; no names where the order is random'),
+        workers: z
+          .object({ count: z.int(), why: z.string() })
+          .optional()
+          .describe('Of a task without hosts: workers that would take it now, and why others would not'),
         refusedCount: z
           .int()
           .describe(
@@ -132,13 +147,62 @@ export const runStartRoutes = [
     method: 'POST',
     path: '/runs/{runId}/cancel',
     needsNoRoom: true,
-    summary: 'Start nothing more and end what runs',
+    summary: 'Start nothing more and end what runs; what comes finally is done after it, unless forced',
     permission: 'job.run.cancel',
     params: runParams,
+    query: z.strictObject({
+      force: isTrue.describe('Whether what comes finally is ended too, also after a cancel that left it'),
+    }),
     status: 202,
     response: r.Run,
     errors: ['run-not-found', 'run-already-finished'],
-    handle: async ({ ctx, caller, params }) => runResource(await runCancel(ctx, caller, params.runId as RunId)),
+    handle: async ({ ctx, caller, params, query }) =>
+      runResource(await runCancel(ctx, caller, params.runId as RunId, query.force === 'true')),
+  }),
+  operation({
+    id: 'pauseRun',
+    method: 'POST',
+    path: '/runs/{runId}/pause',
+    needsNoRoom: true,
+    summary: 'Start nothing more until it is resumed; what runs goes on to its end',
+    permission: 'job.run.pause',
+    params: runParams,
+    body: r.RunPause,
+    status: 202,
+    response: r.Run,
+    errors: ['run-not-found', 'run-already-finished', 'run-stopping'],
+    handle: async ({ ctx, caller, params, body }) =>
+      runResource(await runPause(ctx, caller, params.runId as RunId, body.reason)),
+  }),
+  operation({
+    id: 'resumeRun',
+    method: 'POST',
+    path: '/runs/{runId}/resume',
+    needsNoRoom: true,
+    summary: 'Let a paused run go on; of one that is not paused nothing changes',
+    permission: 'job.run.resume',
+    params: runParams,
+    body: r.RunPause,
+    status: 202,
+    response: r.Run,
+    errors: ['run-not-found', 'run-already-finished', 'run-asks'],
+    handle: async ({ ctx, caller, params, body }) =>
+      runResource(await runResume(ctx, caller, params.runId as RunId, body.reason)),
+  }),
+  operation({
+    id: 'answerRun',
+    method: 'POST',
+    path: '/runs/{runId}/answer',
+    needsNoRoom: true,
+    summary: 'Answer what a rollout of it asks: whether it goes on',
+    permission: 'job.run.answer',
+    params: runParams,
+    body: r.RunAnswer,
+    status: 202,
+    response: r.Run,
+    errors: ['run-not-found', 'nothing-asked', 'bad-input'],
+    handle: async ({ ctx, caller, params, body: { goesOn, step, batch, reason } }) =>
+      runResource(await runAnswer(ctx, caller, params.runId as RunId, { goesOn, reason, ...given({ step, batch }) })),
   }),
   operation({
     id: 'retryRun',
@@ -154,6 +218,7 @@ export const runStartRoutes = [
       'run-not-found',
       'run-not-finished',
       'nothing-to-retry',
+      'too-many-runs',
       'bad-input',
       'account-not-found',
       'account-out-of-scope',

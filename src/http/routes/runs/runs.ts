@@ -1,15 +1,18 @@
 /** Runs as people look at them. */
 import { z } from 'zod';
 import { parsePlace } from '../../../app/event-place.ts';
-import { runList, runShow, timelineList } from '../../../app/run-view.ts';
+import { runHeadShow, runList, runShow, timelineList } from '../../../app/run-view.ts';
 import { DroverError } from '../../../base/errors.ts';
 import { given } from '../../../base/given.ts';
 import * as r from '../../../protocol/rest/resources.ts';
+import { RunDetail } from '../../../protocol/rest/run-detail.ts';
 import { operation } from '../../operation.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { streamEvents } from './event-stream.ts';
 import { isTrue, list, runParams } from './run-params.ts';
 import { runDetailResource, runResource, timelineResource } from './run-resource.ts';
+import { runWhy } from '../../../app/run-why.ts';
+import { RunWhy } from '../../../protocol/rest/worker-resources.ts';
 
 /** Of a version 7 id as it is written: each place may be the last. */
 const ID_PREFIX = /^[0-9a-f]{1,8}$|^[0-9a-f]{8}(-[0-9a-f]{0,4}){1,3}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{0,12}$/;
@@ -63,9 +66,24 @@ export const runRoutes = [
     permission: 'job.run.view',
     params: runParams,
     status: 200,
-    response: r.RunDetail,
+    response: RunDetail,
     errors: ['run-not-found'],
     handle: async ({ ctx, caller, params }) => runDetailResource(await runShow(ctx, caller, params.runId)),
+  }),
+  operation({
+    id: 'explainRun',
+    method: 'GET',
+    path: '/runs/{runId}/why',
+    summary: 'Why tasks without hosts wait, and by what the workers of others were chosen',
+    permission: 'job.run.view',
+    params: runParams,
+    status: 200,
+    response: RunWhy,
+    errors: ['run-not-found'],
+    async handle({ ctx, caller, params }) {
+      const { waiting, chosen } = await runWhy(ctx, caller, params.runId);
+      return { waiting: [...waiting], chosen: [...chosen] };
+    },
   }),
   operation({
     id: 'listTimeline',
@@ -100,7 +118,7 @@ export const runRoutes = [
     errors: ['run-not-found', 'too-many-requests', 'too-many-watchers'],
     async handle(call) {
       const { ctx, caller, params, query, request } = call;
-      const run = await runShow(ctx, caller, params.runId);
+      const run = await runHeadShow(ctx, caller, params.runId);
       const last = String(request.headers['last-event-id'] ?? query.after ?? 0);
       const after = parsePlace(last);
       if (!after || after.seq > run.seq)

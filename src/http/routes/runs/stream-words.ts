@@ -2,6 +2,7 @@
 import { formatPlace, type EventPlace } from '../../../app/event-place.ts';
 import type { RunTold } from '../../../app/run-events.ts';
 import type { DurableEvent, Piece } from '../../../app/run-feed.ts';
+import { given } from '../../../base/given.ts';
 import { errors, type DroverError } from '../../../base/errors.ts';
 import { attemptKeyOf } from '../../../base/ids.ts';
 import type { LiveOutput } from '../../../fleet/fleet.ts';
@@ -27,13 +28,13 @@ export class StreamWords {
     }
   }
 
-  #output(output: LiveOutput, hostName: string): string {
+  #output(output: LiveOutput, host: string | undefined): string {
     const known = this.#outputs.get(output);
     if (known !== undefined) return known;
     const { attempt, stream, offset, bytes, skipped } = output;
     const { task, ordinal, attempt: number } = attemptKeyOf(attempt);
     const text = frame('output', {
-      host: hostName,
+      ...given({ host }),
       task,
       ordinal,
       attempt: number,

@@ -1,4 +1,5 @@
 /** Upgrades of agents. */
+import { portLimits } from '../../../base/port-limits.ts';
 import { z } from 'zod';
 import { agentUpgradeList, upgradeCancel, upgradeList, upgradeShow } from '../../../app/upgrade.ts';
 import { upgradeStart } from '../../../app/upgrade-start.ts';
@@ -19,6 +20,7 @@ export const upgradeRoutes = [
     path: '/upgrades',
     summary: 'Upgrade agents, batch by batch',
     permission: 'fleet.agent.upgrade',
+    bodyBytesMax: portLimits.wideBodyBytesMax,
     body: r.UpgradeCreate,
     status: 201,
     response: r.Upgrade,

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { given } from '../../../base/given.ts';
 import type { SeenWorker } from '../../../app/worker.ts';
 import type { LaneFigures } from '../../../protocol/link/worker-v1.ts';
-import type * as resources from '../../../protocol/rest/resources.ts';
+import type * as resources from '../../../protocol/rest/worker-resources.ts';
 import { instant } from '../instant.ts';
 
 export function workerResource({ worker, live }: SeenWorker): z.infer<typeof resources.Worker> {
@@ -11,6 +11,7 @@ export function workerResource({ worker, live }: SeenWorker): z.infer<typeof res
     id: worker.id,
     name: worker.name,
     zone: worker.zone,
+    labels: worker.labels,
     agentAddress: worker.agentAddress,
     linked: live !== undefined || worker.linked,
     drained: worker.drained,
@@ -22,7 +23,12 @@ export function workerResource({ worker, live }: SeenWorker): z.infer<typeof res
       rssBytes: live?.rssBytes,
       lagMs: live?.lagMs,
       figuresAt: instant(live?.heardAtMs),
-      lanes: live?.lanes && { agent: laneResource(live.lanes.agent), ssh: laneResource(live.lanes.ssh) },
+      resources: live?.resources,
+      lanes: live?.lanes && {
+        agent: laneResource(live.lanes.agent),
+        ssh: laneResource(live.lanes.ssh),
+        ...given({ process: live.lanes.process.capacity > 0 ? laneResource(live.lanes.process) : undefined }),
+      },
     }),
   };
 }

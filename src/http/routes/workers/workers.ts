@@ -6,6 +6,7 @@ import * as r from '../../../protocol/rest/resources.ts';
 import { operation } from '../../operation.ts';
 import { workerResource } from './worker-resource.ts';
 import { idOrFleetName } from '../../../protocol/rest/name-fields.ts';
+import { Worker } from '../../../protocol/rest/worker-resources.ts';
 
 const workerParams = z.strictObject({ worker: idOrFleetName });
 
@@ -17,7 +18,7 @@ export const workerRoutes = [
     summary: 'List workers',
     permission: 'fleet.worker.view',
     status: 200,
-    response: r.pageOf(r.Worker),
+    response: r.pageOf(Worker),
     errors: [],
     handle: async ({ ctx, caller }) => ({ items: (await workerList(ctx, caller)).map(workerResource) }),
   }),
@@ -29,7 +30,7 @@ export const workerRoutes = [
     permission: 'fleet.worker.view',
     params: workerParams,
     status: 200,
-    response: r.Worker,
+    response: Worker,
     errors: ['not-found', 'bad-input'],
     handle: async ({ ctx, caller, params }) => workerResource(await workerShow(ctx, caller, params.worker)),
   }),
@@ -42,7 +43,7 @@ export const workerRoutes = [
     permission: 'fleet.worker.drain',
     params: workerParams,
     status: 200,
-    response: r.Worker,
+    response: Worker,
     errors: ['not-found', 'bad-input'],
     handle: async ({ ctx, caller, params }) => workerResource(await workerDrain(ctx, caller, params.worker, 'drain')),
   }),
@@ -55,7 +56,7 @@ export const workerRoutes = [
     permission: 'fleet.worker.drain',
     params: workerParams,
     status: 200,
-    response: r.Worker,
+    response: Worker,
     errors: ['not-found', 'bad-input'],
     handle: async ({ ctx, caller, params }) => workerResource(await workerDrain(ctx, caller, params.worker, 'resume')),
   }),
@@ -68,7 +69,7 @@ export const workerRoutes = [
     permission: 'fleet.worker.revoke',
     params: workerParams,
     status: 200,
-    response: r.Worker,
+    response: Worker,
     errors: ['not-found', 'bad-input'],
     handle: async ({ ctx, caller, params }) => workerResource(await workerRevoke(ctx, caller, params.worker)),
   }),

@@ -49,8 +49,6 @@ async function agentJoinOnce(
     const token = await joinTokenHold(tx, join.tokenHash, 'agent', nowMs);
     if (typeof token === 'string') return { kind: 'refused', code: token };
     if (join.zones?.includes(token.zone) === false) return { kind: 'refused', code: 'link-busy' };
-    // For other hosts, or used by this one already.
-    if (token.host_names?.includes(join.name) === false) return { kind: 'refused', code: 'join-token-invalid' };
     const known = await knownHost(tx, join, token.host_id);
     if (token.host_id !== null && !known) return { kind: 'refused', code: 'join-token-invalid' };
     const isProved = join.keepAgentId !== undefined && known?.active_agent === join.keepAgentId;
@@ -59,7 +57,7 @@ async function agentJoinOnce(
       known: known && { machineId: known.machine_id, hasActiveAgent: known.active_agent !== null },
       machineId: join.machineId,
       isProved,
-      isTokenForIt: token.host_id !== null || token.host_names !== null,
+      isTokenForIt: token.host_id !== null,
       isMachineKnown: original !== undefined,
     });
     if (decision === 'refused') return { kind: 'refused', code: 'host-name-taken' };
@@ -77,7 +75,7 @@ async function agentJoinOnce(
     if (Object.keys({ ...before, ...labels }).length > limits.labelsPerHostMax)
       return { kind: 'refused', code: 'bad-input' };
     // Only now: a token that was refused is good for another try.
-    await joinTokenUse(tx, token.id, join.name);
+    await joinTokenUse(tx, token, nowMs);
     const hostId = host?.id ?? newId<'host'>();
     const name = host?.name ?? (isTwin ? twinName(join.name, hostId) : join.name);
     const agentId = decision === 'same' ? join.keepAgentId! : newId<'agent'>();

@@ -4,6 +4,7 @@
  * deed, so that what was changed stays to be found.
  */
 import { limits } from '../../../base/limits.ts';
+import { bytesBefore, PAGE_BYTES } from './audit-detail.ts';
 import { auditHash, type MarkedRow } from './audit.ts';
 import type { Executor, Pool } from '../pool.ts';
 
@@ -13,7 +14,7 @@ export async function auditSeal(pool: Pool): Promise<number> {
     const { rowCount } = await pool.query({ name: 'audit-unsealed', text: 'SELECT 1 FROM audit_unsealed LIMIT 1' });
     const batch = rowCount === 0 ? 0 : await pool.transaction(batchSeal);
     sealed += batch;
-    if (batch < limits.auditSealBatch) return sealed;
+    if (batch === 0) return sealed;
   }
 }
 
@@ -26,7 +27,9 @@ async function batchSeal(tx: Executor): Promise<number> {
   if (!head) return 0;
   const { rows } = await tx.query<MarkedRow>({
     name: 'audit-take',
-    text: `WITH taken AS (SELECT id FROM audit_unsealed ORDER BY at_ms, id LIMIT $1)
+    text: `WITH first AS (SELECT id, at_ms, detail FROM audit_unsealed ORDER BY at_ms, id LIMIT $1),
+             sized AS (SELECT id, ${bytesBefore('at_ms, id')} FROM first),
+             taken AS (SELECT id FROM sized WHERE bytes_before < ${PAGE_BYTES})
            DELETE FROM audit_unsealed u USING taken WHERE u.id = taken.id RETURNING u.*`,
     values: [limits.auditSealBatch],
   });

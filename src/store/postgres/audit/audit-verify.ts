@@ -6,15 +6,16 @@
  */
 import { limits } from '../../../base/limits.ts';
 import type { AuditCheck, AuditFault, AuditPosition } from '../../contract/audit.ts';
+import { bytesBefore, PAGE_BYTES } from './audit-detail.ts';
 import { auditHash, isAsMarked, type MarkedRow, type SealedRow } from './audit.ts';
 import type { Executor } from '../pool.ts';
 
 const START: AuditPosition = { seq: 0, hash: '0'.repeat(64) };
 
 export async function auditVerify(db: Executor, after: AuditPosition = START): Promise<AuditCheck> {
-  const { rows } = await db.query<SealedRow>('SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2', [
-    after.seq,
+  const { rows } = await db.query<SealedRow>(pageOf('audit WHERE seq > $2', 'seq'), [
     limits.auditVerifyPage,
+    after.seq,
   ]);
   let through = after;
   for (const row of rows) {
@@ -35,11 +36,19 @@ export async function auditVerify(db: Executor, after: AuditPosition = START): P
   return { checked, through, ...(await unsealedCheck(db)) };
 }
 
+/** So many entries ($1), or so many bytes of them. */
+function pageOf(table: string, order: string): string {
+  return `SELECT * FROM (
+      SELECT *, ${bytesBefore(order)}
+      FROM (SELECT * FROM ${table} ORDER BY ${order} LIMIT $1) AS first
+    ) AS page
+    WHERE bytes_before < ${PAGE_BYTES}
+    ORDER BY ${order}`;
+}
+
 /** Those that are written and wait for their number: a second's worth, and no more than a page of them is looked at. */
 async function unsealedCheck(db: Executor): Promise<Pick<AuditCheck, 'unsealed' | 'fault' | 'isWhole'>> {
-  const { rows } = await db.query<MarkedRow>('SELECT * FROM audit_unsealed ORDER BY at_ms, id LIMIT $1', [
-    limits.auditVerifyPage,
-  ]);
+  const { rows } = await db.query<MarkedRow>(pageOf('audit_unsealed', 'at_ms, id'), [limits.auditVerifyPage]);
   const bad = rows.find((row) => !isAsMarked(db.auditKey, row));
   if (!bad) return { unsealed: rows.length, isWhole: true };
   const detail =

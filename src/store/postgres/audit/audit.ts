@@ -11,6 +11,7 @@ import { newId } from '../../../base/ids.ts';
 import type { Actor, AuditEntry, AuditRecord } from '../../contract/audit.ts';
 import type { Page } from '../../contract/page.ts';
 import type { Executor } from '../pool.ts';
+import { boundedDetail, bytesBefore, PAGE_BYTES } from './audit-detail.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 
 export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number): Promise<void> {
@@ -19,6 +20,7 @@ export async function auditAppend(tx: Executor, entry: AuditEntry, nowMs: number
 
 export async function auditAppendMany(tx: Executor, entries: readonly AuditEntry[], nowMs: number): Promise<void> {
   const ids = entries.map(() => newId());
+  const bounded = entries.map((entry) => ({ ...entry, detail: boundedDetail(entry.detail) }));
   await tx.query({
     name: 'audit-append',
     text: `INSERT INTO audit_unsealed (at_ms, id, actor, action, target, detail, request_id, mark)
@@ -26,12 +28,12 @@ export async function auditAppendMany(tx: Executor, entries: readonly AuditEntry
     values: [
       nowMs,
       ids,
-      entries.map((entry) => JSON.stringify(entry.actor)),
-      entries.map((entry) => entry.action),
-      entries.map((entry) => entry.target),
-      entries.map((entry) => JSON.stringify(entry.detail)),
-      entries.map((entry) => entry.requestId ?? null),
-      entries.map((entry, i) => auditMark(tx.auditKey, ids[i]!, nowMs, entry)),
+      bounded.map((entry) => JSON.stringify(entry.actor)),
+      bounded.map((entry) => entry.action),
+      bounded.map((entry) => entry.target),
+      bounded.map((entry) => JSON.stringify(entry.detail)),
+      bounded.map((entry) => entry.requestId ?? null),
+      bounded.map((entry, i) => auditMark(tx.auditKey, ids[i]!, nowMs, entry)),
     ],
   });
 }
@@ -76,9 +78,10 @@ const FILTER = "($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR actor
 /**
  * Newest first; those that are not sealed yet come before all others, in the order in which they will be. After a page
  * that ended with one of them, what was sealed since (beyond the head of that page, $7) is left out where that page has
- * shown it.
+ * shown it. A page ends with its bytes, though it has fewer entries than were asked for.
  */
-const list = (scope: Scope): string => `SELECT entry.*, (SELECT seq FROM audit_head) AS head FROM (
+const list = (scope: Scope): string => `SELECT * FROM (SELECT entry.*, (SELECT seq FROM audit_head) AS head,
+    count(*) OVER () AS found, ${bytesBefore('seq DESC NULLS FIRST, at_ms DESC, id DESC')} FROM (
     (
       SELECT NULL::bigint AS seq, id, at_ms, actor, action, target, detail, request_id, NULL::bytea AS hash,
         NULL::bytea AS previous_hash
@@ -93,7 +96,8 @@ const list = (scope: Scope): string => `SELECT entry.*, (SELECT seq FROM audit_h
        AND ($7::bigint IS NULL OR seq <= $7 OR (at_ms, id) < ($2, $3)) AND ${FILTER}
      ORDER BY seq DESC
      LIMIT $6)
-  ) AS entry ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC LIMIT $6`;
+  ) AS entry ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC LIMIT $6) AS page
+  WHERE bytes_before < ${PAGE_BYTES} ORDER BY seq DESC NULLS FIRST, at_ms DESC, id DESC`;
 
 export async function auditList(
   db: Executor,
@@ -123,7 +127,9 @@ export async function auditList(
   return given({
     items: shown.map(auditRecord),
     next:
-      last && rows.length > page.limit ? encodeCursor([last.seq ?? 0, last.at_ms, last.id, last.head ?? 0]) : undefined,
+      last && last.found > shown.length
+        ? encodeCursor([last.seq ?? 0, last.at_ms, last.id, last.head ?? 0])
+        : undefined,
   });
 }
 
@@ -149,6 +155,8 @@ interface ListedRow extends EntryRow {
   previous_hash: Buffer | null;
   hash: Buffer | null;
   head: number | null;
+  /** On this page and after it; not all that there are. */
+  found: number;
 }
 
 function entryOf(row: EntryRow): AuditEntry {

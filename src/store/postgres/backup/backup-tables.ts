@@ -13,6 +13,7 @@ export const NOT_IN_BACKUPS: Readonly<Record<string, string>> = {
   server_lease: 'As with servers.',
   join_token:
     'One that was used up or withdrawn since would let somebody in again. They are short-lived and easily made anew.',
+  join_token_host: 'As with join tokens.',
 };
 
 /** What migrations fill: a database that holds these rows alone is as good as empty. */

@@ -33,8 +33,8 @@ export async function settleWhatTimeHasPassed(tx: Executor, nowMs: number): Prom
 }
 
 async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 'upgradesEnded'>> {
-  const { rows: active } = await tx.query<{ id: string; seq: number; isCancelled: boolean }>(
-    `SELECT r.id, r.seq + 1 AS seq, r.cancel_requested_at_ms IS NOT NULL AS "isCancelled"
+  const { rows: active } = await tx.query<{ id: string; seq: number; isCancelled: boolean; isPlanned: boolean }>(
+    `SELECT r.id, r.seq + 1 AS seq, r.cancel_requested_at_ms IS NOT NULL AS "isCancelled", r.plan IS NOT NULL AS "isPlanned"
      FROM run_active a
      JOIN run r ON r.id = a.run_id
      ORDER BY r.id`,
@@ -61,7 +61,9 @@ async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 
       [run.id],
     );
     const counts = { ...emptyCounts(), ...Object.fromEntries(counted.rows.map((row) => [row.state, row.count])) };
-    const verdict = isSettled(counts) ? runVerdict(counts, run.isCancelled) : undefined;
+    if (run.isPlanned) await tasksSettle(tx, run.id);
+    // What becomes of a run of several steps its owner says, by its flow.
+    const verdict = !run.isPlanned && isSettled(counts) ? runVerdict(counts, run.isCancelled) : undefined;
     await tx.query(
       `UPDATE run
        SET counts = $2, seq = $3, state = coalesce($4, state),
@@ -69,6 +71,7 @@ async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 
        WHERE id = $1`,
       [run.id, JSON.stringify(counts), run.seq, verdict ?? null, nowMs],
     );
+    if (verdict) await endNote(tx, run.id);
     if (verdict) await tx.query('DELETE FROM run_active WHERE run_id = $1', [run.id]);
     else sum.runsUnderWay++;
     await tx.query("INSERT INTO run_event (run_id, seq, kind, at_ms, detail) VALUES ($1, $2, 'restored', $3, $4)", [
@@ -79,6 +82,36 @@ async function settleRuns(tx: Executor, nowMs: number): Promise<Omit<Aftermath, 
     ]);
   }
   return sum;
+}
+
+/** As the write of an owner does: whoever is to be told of ends is told of this one. */
+async function endNote(tx: Executor, runId: string): Promise<void> {
+  await tx.query(
+    `INSERT INTO run_ended (run_id, round, state, counts, at_ms)
+     SELECT id, round, state, counts, finished_at_ms
+     FROM run
+     WHERE id = $1 AND EXISTS (SELECT FROM channel)
+     ON CONFLICT DO NOTHING`,
+    [runId],
+  );
+}
+
+/**
+ * Steps whose turn had not come may have been done since, those that come finally too: they are skipped, and none of them begins by
+ * itself.
+ */
+async function tasksSettle(tx: Executor, runId: string): Promise<void> {
+  await tx.query(
+    `UPDATE task
+     SET state = CASE task.state WHEN 'created' THEN 'skipped' ELSE task.state END, counts = task.counts || $2 || coalesce(c.counts, '{}')
+     FROM task own LEFT JOIN (
+       SELECT task, jsonb_object_agg(state, count) AS counts
+       FROM (SELECT task, state, count(*) AS count FROM execution WHERE run_id = $1 GROUP BY task, state) AS e
+       GROUP BY task
+     ) AS c ON c.task = own.task
+     WHERE own.run_id = $1 AND task.run_id = $1 AND task.task = own.task`,
+    [runId, JSON.stringify(emptyCounts())],
+  );
 }
 
 /** Agents may have gone beyond it since: an old order must not take them back. */

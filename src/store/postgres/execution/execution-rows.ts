@@ -4,7 +4,7 @@ import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
 import type { Outcome, ProcessEnd } from '../../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../../domain/crew/execution-machine.ts';
 import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from '../../../domain/run/executor.ts';
-import { hostSubject, type Subject } from '../../../domain/run/subject.ts';
+import { hostSubject, NO_SUBJECT, type Subject } from '../../../domain/run/subject.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';
 
@@ -12,8 +12,8 @@ export interface ExecutionRow {
   run_id: string;
   task: number;
   ordinal: number;
-  host_id: string;
-  host_name: string;
+  host_id: string | null;
+  host_name: string | null;
   state: ExecutionState;
   attempt: number;
   round: number;
@@ -66,9 +66,9 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
   });
 }
 
-/** Every row is of a host: the columns say so by not being null. */
+/** A row without a host is of none. */
 export function subjectOf(row: Pick<ExecutionRow, 'host_id' | 'host_name'>): Subject {
-  return hostSubject(row.host_id as HostId, row.host_name);
+  return row.host_id === null ? NO_SUBJECT : hostSubject(row.host_id as HostId, row.host_name!);
 }
 
 export function routeOf(

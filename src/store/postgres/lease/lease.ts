@@ -57,12 +57,25 @@ export async function serverDeregister(pool: Pool, id: ServerId): Promise<void> 
  * A server's partitions lie together, but for what it took over: one range of the index, where each of 256 would be a
  * way into it of its own.
  */
-const ACTIVE = `SELECT coalesce(json_agg(json_build_array(a.run_id, a.round, a.cancel_requested) ORDER BY a.run_id), '[]')
+const ACTIVE = `SELECT
+    coalesce(
+      json_agg(
+        json_build_array(a.run_id, a.round, a.cancel_requested, a.cancel_forced, a.paused, a.answers) ORDER BY a.run_id
+      ),
+      '[]'
+    )
   FROM run_active a
   WHERE a.partition BETWEEN (SELECT min(id) FROM partition WHERE owner = $1)
     AND (SELECT max(id) FROM partition WHERE owner = $1)
     AND EXISTS (SELECT FROM partition p WHERE p.id = a.partition AND p.owner = $1)`;
-type ActiveRow = readonly [RunId, round: number, isCancelRequested: boolean];
+type ActiveRow = readonly [
+  RunId,
+  round: number,
+  isCancelRequested: boolean,
+  isCancelForced: boolean,
+  isPaused: boolean,
+  answers: number,
+];
 
 /**
  * All that an owner asks by time, in one statement, because it asks all day long: whether its share is fair, what it has, what is to
@@ -115,8 +128,8 @@ function ownedPartitions(text: string): OwnerLook['partitions'] {
   });
 }
 
-function activeRun([id, round, isCancelRequested]: ActiveRow): ActiveRun {
-  return { id, round, isCancelRequested };
+function activeRun([id, round, isCancelRequested, isCancelForced, isPaused, answers]: ActiveRow): ActiveRun {
+  return { id, round, isCancelRequested, isCancelForced, isPaused, answers };
 }
 
 async function partitionMove(pool: Pool, id: ServerId): Promise<readonly { id: number; term: number }[]> {

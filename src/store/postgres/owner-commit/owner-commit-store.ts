@@ -6,7 +6,7 @@ import type { StoreParts } from '../store-parts.ts';
 import { Together } from '../together.ts';
 import { attemptsLook } from './attempts-look.ts';
 import { ownerCommitMany } from './owner-commit.ts';
-import { runSeed, runSpec } from './run-seed.ts';
+import { runSeed, taskSpec } from './run-seed.ts';
 
 export function ownerCommitStore({ ownPool }: StoreParts): OwnerCommitStore {
   const commits = new Together<OwnerCommit, CommitResult>({
@@ -17,7 +17,7 @@ export function ownerCommitStore({ ownPool }: StoreParts): OwnerCommitStore {
   });
   return {
     runSeed: (id) => runSeed(ownPool, id),
-    runSpec: (id) => runSpec(ownPool, id),
+    taskSpec: (id, task) => taskSpec(ownPool, id, task),
     attemptsLook: (keys) => attemptsLook(ownPool, keys),
     ownerCommit: (commit) => commits.call(commit),
   };

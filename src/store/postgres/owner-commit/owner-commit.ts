@@ -26,8 +26,10 @@ import { fenceKey, heldFences } from '../lease/fence.ts';
 import { allAtOnce, type Apart, byHalves } from './apart.ts';
 import { KEY_ROWS, keysOf } from './execution-keys.ts';
 import { lateReportsWrite } from './late-report.ts';
+import { outputValuesWrite } from '../output-value.ts';
 import { agentsUninstalled } from './agents-uninstalled.ts';
 import { type Executor, isDataRefused, type Pool } from '../pool.ts';
+import { tasksWrite } from './tasks-write.ts';
 import { timelineWrite } from '../timeline.ts';
 
 /**
@@ -58,6 +60,7 @@ async function commitsWrite(
     {
       executions: own.flatMap(({ executions }) => executions),
       runs: own.flatMap(({ runs }) => runs),
+      tasks: own.flatMap(({ tasks }) => tasks ?? []),
       timeline: own.flatMap(({ timeline }) => timeline),
       lateReports: own.flatMap(({ lateReports }) => lateReports ?? []),
     },
@@ -98,6 +101,11 @@ async function decisionsWrite(
   }
   commit.executions.forEach((_, i) => landed.has(i) || refused.push(i));
   for (const i of refused) stale.add(commit.executions[i]!.runId);
+  const tasks = commit.tasks.filter(({ runId }) => !stale.has(runId));
+  for (const [day, changes] of groupByDay(tasks, ({ runId }) => runId)) {
+    const written = await tasksWrite(tx, day, changes);
+    for (const [at, { runId }] of changes.entries()) if (!written.has(at)) stale.add(runId);
+  }
   // A run of which the owner's view was stale is read again and written then; its counts would be wrong now.
   const changed = commit.runs.filter(({ runId }) => !stale.has(runId));
   for (const [day, changes] of groupByDay(changed, ({ runId }) => runId)) await runsWrite(tx, day, changes);
@@ -144,10 +152,9 @@ const HOSTS_NAMED_MAX = 20;
 async function lateWrite(tx: Executor, runId: RunId, reports: readonly LateReportChange[]): Promise<TimelineEntry[]> {
   const news = await lateReportsWrite(tx, runId, reports);
   // Of the others nothing is kept: whoever tells of an attempt again and again would fill the tables with what nobody can read.
-  await blobsWrite(
-    tx,
-    news.map(({ at }) => reports[at]!),
-  );
+  const kept = news.map(({ at }) => reports[at]!);
+  await blobsWrite(tx, kept);
+  await outputValuesWrite(tx, kept);
   const hosts = [...new Set(news.map(({ hostName }) => hostName))].sort();
   const { seq, receivedAtMs: atMs } = reports[0]!;
   return hosts.length === 0
@@ -223,6 +230,7 @@ async function executionsWrite(tx: Executor, day: Day, changes: readonly Executi
   const landed = new Set(rows.map((row) => row.n - 1));
   const written = changes.filter((_change, i) => landed.has(i));
   await blobsWrite(tx, written);
+  await outputValuesWrite(tx, written);
   await digestsWrite(tx, day, written);
   await attemptsReopen(
     tx,
@@ -292,7 +300,9 @@ async function runsWrite(tx: Executor, day: Day, changes: readonly RunChange[]):
   const terminal = changes.map(({ to }) => to !== undefined && isTerminalRun(to));
   await tx.query({
     name: 'runs-write',
-    text: `UPDATE run
+    // An end is noted for whoever is to be told of it, by the statement that makes it one.
+    text: `WITH written AS (
+           UPDATE run
            SET state = coalesce(c.state, run.state), counts = c.counts, seq = greatest(run.seq, c.seq),
              started_at_ms = coalesce(run.started_at_ms, c.started_at_ms),
              finished_at_ms = CASE WHEN c.terminal THEN coalesce(c.finished_at_ms, run.finished_at_ms) ELSE run.finished_at_ms END
@@ -300,7 +310,13 @@ async function runsWrite(tx: Executor, day: Day, changes: readonly RunChange[]):
              $3::uuid[], $4::text[], $5::jsonb[], $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::text[]
            )
              AS c(id, state, counts, seq, started_at_ms, terminal, finished_at_ms, allowed)
-           WHERE ${isOfDay('run.id')} AND run.id = c.id AND (c.state IS NULL OR position(',' || run.state || ',' IN c.allowed) > 0)`,
+           WHERE ${isOfDay('run.id')} AND run.id = c.id AND (c.state IS NULL OR position(',' || run.state || ',' IN c.allowed) > 0)
+           RETURNING run.id, run.round, run.state, run.counts, run.finished_at_ms, c.terminal)
+           INSERT INTO run_ended (run_id, round, state, counts, at_ms)
+           SELECT id, round, state, counts, finished_at_ms
+           FROM written
+           WHERE terminal AND EXISTS (SELECT FROM channel)
+           ON CONFLICT DO NOTHING`,
     values: [
       day.first,
       day.last,

@@ -4,6 +4,7 @@ import type { RunId } from '../../../base/ids.ts';
 import type { Permission } from '../../../domain/access/permission.ts';
 import type { ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
 import type { RunState } from '../../../domain/flow/run-machine.ts';
+import type { RunPlan } from '../../../domain/run/plan.ts';
 import type { Actor } from '../../contract/audit.ts';
 import type { RunRecord } from '../../contract/run.ts';
 
@@ -26,7 +27,17 @@ export interface RunRow {
   earlier_rounds_ms: number;
   cancel_requested_at_ms: number | null;
   cancel_requested_by: string | null;
+  cancel_forced_at_ms: number | null;
+  cancel_forced_by: string | null;
+  paused_at_ms: number | null;
+  paused_by: string | null;
+  resumed_at_ms: number | null;
+  resumed_by: string | null;
   seq: number;
+  /** Not read for lists. */
+  plan?: RunPlan | null;
+  job_name: string | null;
+  job_version: number | null;
 }
 
 export function runRecord(row: RunRow): RunRecord {
@@ -49,11 +60,34 @@ export function runRecord(row: RunRow): RunRecord {
     earlierRoundsMs: row.earlier_rounds_ms,
     cancelRequestedAtMs: row.cancel_requested_at_ms ?? undefined,
     cancelRequestedBy: row.cancel_requested_by ?? undefined,
+    cancelForcedAtMs: row.cancel_forced_at_ms ?? undefined,
+    cancelForcedBy: row.cancel_forced_by ?? undefined,
+    pausedAtMs: row.paused_at_ms ?? undefined,
+    pausedBy: row.paused_by ?? undefined,
+    resumedAtMs: row.resumed_at_ms ?? undefined,
+    resumedBy: row.resumed_by ?? undefined,
     seq: row.seq,
-    spec: undefined,
+    job: row.job_name === null ? undefined : { name: row.job_name, version: row.job_version! },
+    plan: row.plan ?? undefined,
   });
 }
 
+/** Letters of targets that are told in lists; all of them stand with the run. */
+const LISTED_TARGETS_MAX = 2_000;
+/**
+ * What lists and watchers are told: a page has a thousand runs, and a plan may be of half a megabyte, an expression of two hundred
+ * thousand letters.
+ */
+export const RUN_HEAD_COLUMNS = `id, partition, name, reason, created_by, permission, state, round,
+  CASE WHEN length(target_expression) > ${LISTED_TARGETS_MAX}
+    THEN left(target_expression, ${LISTED_TARGETS_MAX}) || '… (' || length(target_expression) || ' characters)'
+    ELSE target_expression
+  END AS target_expression,
+  host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
+  finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, cancel_forced_at_ms, cancel_forced_by,
+  paused_at_ms, paused_by, resumed_at_ms, resumed_by, seq, job_name, job_version`;
+
 export const RUN_COLUMNS = `id, partition, name, reason, created_by, permission, state, round, target_expression,
   host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
-  finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, seq`;
+  finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, cancel_forced_at_ms, cancel_forced_by,
+  paused_at_ms, paused_by, resumed_at_ms, resumed_by, seq, plan, job_name, job_version`;

@@ -46,7 +46,7 @@ export interface SpecRow {
 /** Of one run: its id is the first parameter, the second is its day (`dayOfRun`). */
 export const SPEC_COLUMNS = 'work.bytes AS work, task.policy, task.placement';
 export const SPEC_TABLES = 'task JOIN work ON work.day = $2 AND work.digest = task.work_digest';
-export const IS_TASK_OF_RUN = 'task.run_id = $1 AND task.task = 0';
+export const IS_FIRST_TASK = 'task.run_id = $1 AND task.task = 0';
 
 export function specOf({ work, policy, placement }: SpecRow): RunSpec {
   return { work: unpackWork(work), policy, placement };

@@ -1,0 +1,29 @@
+/** `drover runs why`: what keeps tasks without hosts waiting, and by what the workers of others were chosen. */
+import { dataOf } from '@drover/sdk';
+import { answer, type AnswerFlags } from '../command.ts';
+import { openSession } from '../servers/session.ts';
+import { plainText } from '../text-width.ts';
+import { runIdOf } from './run-id.ts';
+
+export async function why(id: string, flags: AnswerFlags): Promise<void> {
+  const session = openSession();
+  const runId = await runIdOf(session, id);
+  const told = dataOf(await session.client.GET('/api/v1/runs/{runId}/why', { params: { path: { runId } } }));
+  const workers = await session.client.GET('/api/v1/workers').then(dataOf, () => ({ items: [] }));
+  const nameOf = (worker: string): string => workers.items.find((one) => one.id === worker)?.name ?? worker;
+  const stepOf = ({ step }: { readonly step?: string }): string => (step === undefined ? '' : `${step}: `);
+  const text = (): string => {
+    const lines = [
+      ...told.waiting.map((one) => `${stepOf(one)}waits; would take it now: ${one.why}`),
+      ...told.chosen.map((one) => {
+        const scores = Object.entries(one.scores ?? {}).map(([name, score]) => `${name} ${score}`);
+        const by =
+          scores.length === 0 ? 'the only one that fitted' : `of ${one.considered} that fitted: ${scores.join(', ')}`;
+        return `${stepOf(one)}went to ${nameOf(one.worker)}, ${by}`;
+      }),
+    ];
+    if (lines.length === 0) return 'no task without hosts of it waits, or went out';
+    return lines.map(plainText).join('\n');
+  };
+  await answer(flags, told, text, () => runId);
+}

@@ -1,0 +1,369 @@
+/** What single steps of a job say: their work, the hosts, the expressions in their texts, the secrets that they are given. */
+import type { ErrorCode, InputFault } from '../../base/errors.ts';
+import { meantText, nearest } from '../../base/nearest.ts';
+import { OUTPUT_REDUCERS, OUTPUT_TYPES, typesOf } from '../run/step-outputs.ts';
+import { besideWorker } from '../policy/place-words.ts';
+import { rolloutFault } from '../policy/policy-words.ts';
+import { parseTarget } from '../target/expression.ts';
+import { workFaults } from '../work/work.ts';
+import { entriesOf, itemsOf, type TreeEntry, type TreeNode } from './document-tree.ts';
+import { JobFaults, quoted } from './job-fault.ts';
+import type { JobDefinition, JobStep } from './job-shape.ts';
+import type { KnownParameter } from './parameter.ts';
+import { OUTPUT_HERE, outputWordFaults, tellsPrograms } from './output-words.ts';
+import { stepWork } from './step-work.ts';
+import { readTargetsByStep } from './targets-by-step.ts';
+import { writtenPlace } from './written-place.ts';
+import type { StepPlace, StepReferences } from './step-references.ts';
+import { FillBudget, fillTemplate, outputsIn, paramsOf, parseTemplate, type Template } from './template.ts';
+
+export interface StepsToCheck {
+  readonly text: string;
+  readonly tree: TreeNode;
+  /** As JSON has it: of the schema's type wherever `isWhole` says so of a path. */
+  readonly plain: unknown;
+  readonly isWhole: (path: string) => boolean;
+  readonly parameters: ReadonlyMap<string, KnownParameter>;
+  /** Made by the first that asks. */
+  readonly references: () => StepReferences;
+  readonly faults: JobFaults;
+}
+
+/** Where a text with expressions stands. */
+interface TextPlace extends StepPlace {
+  readonly field: (typeof FILLED)[number];
+  /** It is the name of the program that is run. */
+  readonly isProgram: boolean;
+}
+
+/** Texts of a step that may hold expressions; of a list or a map, each of them. */
+const FILLED = ['targets', 'command', 'args', 'env', 'cwd', 'user', 'account'] as const;
+
+export function checkSteps(job: StepsToCheck): void {
+  const { text, tree, isWhole, references, faults } = job;
+  checkTargets(job, entriesOf(tree).get('targets'));
+  for (const [s, stage] of itemsOf(entriesOf(tree).get('stages')?.node).entries())
+    for (const [i, node] of itemsOf(entriesOf(stage).get('steps')?.node).entries()) {
+      const entries = entriesOf(node);
+      checkTargets(job, besidesOf(entries.get('targets'), text));
+      checkTargets(job, entries.get('worker'));
+      checkTargets(job, entries.get('prefer'));
+      for (const field of FILLED)
+        if (field !== 'targets')
+          for (const [n, said] of textsOf(entries.get(field)?.node).entries()) {
+            const template = checkExpressions(job, said);
+            const isProgram = field === 'command' && n === 0;
+            checkReferences(job, references, said, template, { stage: s, step: i, field, isProgram });
+          }
+      checkOutputWords(job, entries);
+      checkScript(job, entries.get('script')?.node);
+      checkScriptOutputs(job, references, entries.get('script')?.node);
+      checkSecrets(job, entries.get('secrets')?.node);
+      checkOutputs(entries.get('outputs')?.node, faults);
+      checkTogether(node, faults);
+      if (isWhole(`stages/${s}/steps/${i}`)) checkWork((job.plain as JobDefinition).stages[s]!.steps[i]!, node, faults);
+    }
+}
+
+function textsOf(node: TreeNode | undefined): TreeNode[] {
+  const value = node?.value;
+  if (node === undefined || typeof value === 'string') return node === undefined ? [] : [node];
+  const parts = value instanceof Map ? [...entriesOf(node).values()].map((entry) => entry.node) : itemsOf(node);
+  return parts.filter((part) => typeof part.value === 'string');
+}
+
+/** What goes together, and what does not. */
+function checkTogether(node: TreeNode, faults: JobFaults): void {
+  const entries = entriesOf(node);
+  const [script, command] = [entries.get('script'), entries.get('command')];
+  if (script && command) faults.add(command.at, 'bad-input', 'Give either script or command, not both.');
+  if (!script && !command && entries.has('step'))
+    faults.add(node.at, 'bad-input', 'The step says nothing to do: give script or command.');
+  const words = {
+    batches: 'batches',
+    between: 'between',
+    batchMaxFailed: 'batch_max_failed',
+    maxFailed: 'max_failed',
+    onMaxFailed: 'on_max_failed',
+    countsAsFailed: 'counts_as_failed',
+  } as const;
+  const isThere = Object.fromEntries(
+    Object.entries(words).map(([field, key]) => [field, entries.has(key) ? '' : undefined]),
+  );
+  const rollout = rolloutFault(isThere as Parameters<typeof rolloutFault>[0], (field) => words[field]);
+  if (rollout) faults.add(entries.get(words[rollout.field])!.at, 'bad-input', rollout.detail);
+  checkWorker(entries, faults);
+  const [account, user] = [entries.get('account'), entries.get('user')];
+  if (account && user)
+    faults.add(user.at, 'bad-input', 'Give either account or user, not both: the account says who works.');
+}
+
+/** A step that goes to a worker says nothing of hosts. */
+function checkWorker(entries: ReadonlyMap<string, TreeEntry>, faults: JobFaults): void {
+  const [worker, targets, via] = [entries.get('worker'), entries.get('targets'), entries.get('via')];
+  const lonely = worker ? undefined : ['prefer', 'resources', 'strategy'].find((key) => entries.has(key));
+  if (lonely !== undefined)
+    faults.add(entries.get(lonely)!.at, 'bad-input', `${lonely} is for steps without hosts; it goes with worker.`);
+  if (!worker) return;
+  if (targets) faults.add(worker.at, 'bad-input', 'Give either targets or worker, not both.');
+  if (via) faults.add(via.at, 'bad-input', 'via is a way to hosts; it does not go with worker.');
+  const keyOf = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const asked = Object.fromEntries(
+    [...entries.keys()].map((key) => [key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), '']),
+  );
+  for (const { field, detail } of besideWorker(asked, keyOf))
+    faults.add(entries.get(keyOf(field))!.at, 'bad-input', `${detail}.`);
+}
+
+/** Each with a place in the text where it can be told. */
+function checkExpressions(job: StepsToCheck, node: TreeNode): Template {
+  const template = parseTemplate(String(node.value));
+  if (template.parts.length === 1 && typeof template.parts[0] === 'string' && template.faults.length === 0)
+    return template;
+  const placeOf = placesOf(job.text, node);
+  for (const { at, detail } of template.faults) job.faults.add(placeOf(at), 'job-expression', detail);
+  for (const { param, at } of paramsOf(template)) {
+    const known = job.parameters.get(param);
+    if (known === undefined)
+      job.faults.add(
+        placeOf(at),
+        'job-reference-unknown',
+        () => `There is no parameter ${quoted(param)}.${meantText(nearest(param, [...job.parameters.keys()]))}`,
+      );
+    else if (known.type === 'secret')
+      job.faults.add(
+        placeOf(at),
+        'job-expression',
+        `${param} is a secret, and stands in no text: give it to the step with secrets.`,
+      );
+    else if (!known.hasAlwaysValue)
+      job.faults.add(
+        placeOf(at),
+        'job-expression',
+        `${param} may have no value, and what would stand here then is not said: give it a default, or required: true.`,
+      );
+  }
+  return template;
+}
+
+/** What a text says of outputs of other steps. */
+function checkReferences(
+  { text, faults }: StepsToCheck,
+  referencesOf: () => StepReferences,
+  node: TreeNode,
+  template: Template,
+  here: TextPlace,
+): void {
+  const all = outputsIn(template);
+  if (all.length === 0) return;
+  const references = referencesOf();
+  const placeOf = placesOf(text, node);
+  const beforehand = here.field === 'user' || here.field === 'account';
+  const isLoosePath = here.field === 'cwd' && !(typeof template.parts[0] === 'string' && template.parts[0][0] === '/');
+  for (const { step, output, at } of all) {
+    const [found, other] = references.named(step);
+    const fault = (code: ErrorCode, detail: string | (() => string)): void => faults.add(placeOf(at), code, detail);
+    if (beforehand)
+      fault('job-expression', `${here.field} is settled when the run starts, when no step has told anything.`);
+    else if (here.isProgram)
+      fault('job-expression', 'What is run is said by the job, and not by what hosts have told.');
+    else if (isLoosePath) fault('job-expression', 'A folder with an output in it begins with / before that.');
+    else if (found === undefined)
+      fault(
+        'job-reference-unknown',
+        () =>
+          `There is no step ${quoted(step)}; a step is named STAGE.STEP.${meantText(nearest(step, references.names))}`,
+      );
+    else if (other !== undefined)
+      fault('job-expression', `${quoted(step)} may be either of two steps: give one of them another name.`);
+    else if (!found.outputs.has(output))
+      fault(
+        'job-reference-unknown',
+        () =>
+          `${quoted(step)} declares no output ${quoted(output)}.${meantText(nearest(output, [...found.outputs.keys()]))}`,
+      );
+    else if (!references.isCertainBefore(found, here))
+      fault(
+        'job-expression',
+        `${quoted(step)} has not succeeded for certain when this begins, so there may be no ${output}: need it, by no rule ` +
+          'but all-succeeded, and leave out its on_failure: continue and its when.',
+      );
+  }
+}
+
+/** No program that is known is given what hosts have told as a program of its own. */
+function checkOutputWords({ text, faults }: StepsToCheck, entries: ReadonlyMap<string, TreeEntry>): void {
+  const firstOf = (node: TreeNode): number | undefined => outputsIn(parseTemplate(String(node.value)))[0]?.at;
+  const nodes = [...textsOf(entries.get('command')?.node), ...textsOf(entries.get('args')?.node)];
+  const fault = (node: TreeNode, detail: string): void =>
+    faults.add(placesOf(text, node)(firstOf(node)!), 'job-expression', `${detail[0]!.toUpperCase()}${detail.slice(1)}`);
+  if (nodes.some((node) => firstOf(node) !== undefined))
+    for (const { at, detail } of outputWordFaults(nodes.map(({ value }) => shapeOf(String(value)))))
+      fault(nodes[at]!, detail);
+  for (const [name, { node }] of entriesOf(entries.get('env')?.node))
+    if (typeof node.value === 'string' && tellsPrograms(name) && firstOf(node) !== undefined)
+      fault(node, `${name} says which programs are run, or what they load, and that is said by the job alone.`);
+}
+
+function shapeOf(value: string): string {
+  return parseTemplate(value)
+    .parts.map((part) => (typeof part === 'string' ? part : 'step' in part ? OUTPUT_HERE : 'x'))
+    .join('');
+}
+
+/** From a place in a scalar's value to that in the text, by counting expressions: a value is not written as it is read. */
+function placesOf(text: string, { at, end, value }: TreeNode): (offset: number) => number {
+  const offsets = (of: string): number[] => {
+    const found: number[] = [];
+    for (let i = of.indexOf('${{'); i >= 0; i = of.indexOf('${{', i + 3)) found.push(i);
+    return found;
+  };
+  const written = offsets(text.slice(at, end));
+  const read = new Map(offsets(String(value)).map((offset, n) => [offset, n]));
+  return (offset) => at + (written[read.get(offset) ?? 0] ?? 0);
+}
+
+/** Of targets that speak of an earlier step (check-conditions.ts): what they have to match besides. */
+function besidesOf(entry: TreeEntry | undefined, text: string): TreeEntry | undefined {
+  const by = typeof entry?.node.value === 'string' ? readTargetsByStep(entry.node.value) : undefined;
+  if (!entry || !by) return entry;
+  if (!by.besides) return undefined;
+  const at = writtenPlace(text, entry.node)(by.besides.at);
+  return { at: entry.at, node: { at, end: entry.node.end, value: by.besides.text } };
+}
+
+function checkTargets(job: StepsToCheck, entry: TreeEntry | undefined): void {
+  if (typeof entry?.node.value !== 'string') return;
+  const template = checkExpressions(job, entry.node);
+  const placeOf = placesOf(job.text, entry.node);
+  for (const { at } of outputsIn(template))
+    job.faults.add(
+      placeOf(at),
+      'job-expression',
+      'The hosts of all steps are found when the run starts, when no step has told anything.',
+    );
+  if (template.faults.length > 0) return;
+  const text = paramsOf(template).find(({ param }) => job.parameters.get(param)?.type === 'text');
+  if (text)
+    job.faults.add(
+      entry.node.at,
+      'job-expression',
+      `${text.param} is a text of several lines; in targets stands a string, a choice or hosts.`,
+    );
+  const parsed = parseTarget(
+    fillTemplate(
+      template,
+      (param) => (job.parameters.get(param)?.type === 'hosts' ? '(x)' : 'x'),
+      new FillBudget(Infinity),
+      () => 'x',
+    ),
+  );
+  if (!parsed.ok)
+    job.faults.add(
+      entry.node.at,
+      'bad-target',
+      `The target is not valid at character ${parsed.fault.column}: ${parsed.fault.detail}.`,
+    );
+}
+
+/** A script is never filled in. Whoever writes an expression of one of the job's parameters into it thinks that it is. */
+function checkScript({ text, parameters, faults }: StepsToCheck, node: TreeNode | undefined): void {
+  if (typeof node?.value !== 'string' || !node.value.includes('${{')) return;
+  const placeOf = placesOf(text, node);
+  for (const found of node.value.matchAll(/\$\{\{\s{0,20}params\.([a-z][a-z0-9_]{0,200})\s{0,20}\}\}/g)) {
+    const known = parameters.get(found[1]!);
+    const read = `${known?.type === 'secret' ? '$' : '$DROVER_PARAM_'}${found[1]}`;
+    if (known)
+      faults.add(
+        placeOf(found.index),
+        'job-expression',
+        `A script is not filled in, so that no value becomes a part of it: read "${read}".`,
+      );
+  }
+}
+
+/** As `checkScript`, of what other steps have told. */
+function checkScriptOutputs(
+  { text, faults }: StepsToCheck,
+  references: () => StepReferences,
+  node: TreeNode | undefined,
+): void {
+  if (typeof node?.value !== 'string' || !node.value.includes('${{')) return;
+  const placeOf = placesOf(text, node);
+  for (const { step, output, at } of outputsIn(parseTemplate(node.value)))
+    if (references().named(step)[0]?.outputs.has(output))
+      faults.add(
+        placeOf(at),
+        'job-expression',
+        `A script is not filled in, so that no value becomes a part of it: give it ${output} by env, and read that.`,
+      );
+}
+
+function checkSecrets({ parameters, faults }: StepsToCheck, node: TreeNode | undefined): void {
+  const seen = new Set<string>();
+  for (const { value, at } of itemsOf(node)) {
+    if (typeof value !== 'string') continue;
+    const known = parameters.get(value);
+    if (known === undefined)
+      faults.add(at, 'job-reference-unknown', () => {
+        const secrets = [...parameters].flatMap(([name, { type }]) => (type === 'secret' ? [name] : []));
+        return `There is no parameter ${quoted(value)}.${meantText(nearest(value, secrets))}`;
+      });
+    else if (known.type !== 'secret')
+      faults.add(
+        at,
+        'bad-input',
+        `${quoted(value)} is a ${known.type}, which every script is given as DROVER_PARAM_${value}; secrets are parameters of type secret.`,
+      );
+    else if (seen.has(value)) faults.add(at, 'job-name-twice', `The secret ${quoted(value)} is there twice.`);
+    seen.add(value);
+  }
+}
+
+/** Each name once, and a type that its hosts' values can have together. */
+function checkOutputs(node: TreeNode | undefined, faults: JobFaults): void {
+  const seen = new Set<unknown>();
+  for (const output of itemsOf(node)) {
+    const entries = entriesOf(output);
+    const [name, type] = [entries.get('name')?.node, entries.get('type')?.node];
+    if (name && seen.has(name.value))
+      faults.add(name.at, 'job-name-twice', () => `There is an output ${quoted(String(name.value))} before this one.`);
+    seen.add(name?.value);
+    const said = entries.get('from')?.node.value;
+    const from = OUTPUT_REDUCERS.find((one) => one === (said ?? 'same'));
+    const known = OUTPUT_TYPES.find((one) => one === type?.value);
+    if (type && from && known && !typesOf(from).includes(known))
+      faults.add(type.at, 'bad-input', `What is drawn together by ${from} is a ${typesOf(from)[0]}, and no ${known}.`);
+  }
+}
+
+/** The limits of the work itself, with something in the place of each expression. */
+function checkWork(step: JobStep, node: TreeNode, faults: JobFaults): void {
+  if ((step.script === undefined) === (step.command === undefined)) return;
+  const fill = (text: string, field: string): string => {
+    const filled = fillTemplate(
+      parseTemplate(text),
+      () => 'x',
+      new FillBudget(Infinity),
+      () => 'x',
+    );
+    return field === 'cwd' && text.startsWith('${{') ? `/${filled}` : filled;
+  };
+  const secretNames = step.secrets ?? [];
+  const secrets = Object.fromEntries(secretNames.map((name) => [name, 'xxxx']));
+  for (const fault of workFaults(stepWork(step, fill, {}, secretNames), { secrets }))
+    faults.add(placeOfFault(fault, node), fault.code, fault.detail);
+}
+
+/** `#/env/NAME` of a run is `env: { NAME: … }` of a step. */
+function placeOfFault({ pointer }: InputFault, node: TreeNode): number {
+  let [here, at] = [node, node.at];
+  for (const part of pointer.replace(/^#\//, '').split('/')) {
+    const entry = entriesOf(here).get(part);
+    const item = itemsOf(here)[Number(part)];
+    if (entry) [here, at] = [entry.node, entry.at];
+    else if (item) [here, at] = [item, item.at];
+    else return at;
+  }
+  return at;
+}

@@ -1,0 +1,56 @@
+/**
+ * What a step does and how it goes about it, in the words of the domain. `fill` makes of a text with expressions the
+ * text that is meant.
+ */
+import { given } from '../../base/given.ts';
+import { policyOf } from '../policy/policy-words.ts';
+import type { Policy } from '../run/policy.ts';
+import type { Work } from '../work/work.ts';
+import type { JobStep } from './job-shape.ts';
+
+export function stepWork(
+  step: JobStep,
+  fill: (text: string, field: string) => string,
+  params: Readonly<Record<string, string>>,
+  secretNames: readonly string[],
+): Work {
+  const filled = (field: string, texts: readonly string[] = []): string[] => texts.map((text) => fill(text, field));
+  const env = Object.entries(step.env ?? {}).map(([name, text]) => [name, fill(text, 'env')] as const);
+  return {
+    kind: 'script',
+    program:
+      step.script === undefined
+        ? { form: 'argv', argv: filled('command', step.command) }
+        : { form: 'text', text: Buffer.from(step.script) },
+    ...given({ lang: step.interpreter }),
+    args: filled('args', step.args),
+    env: Object.fromEntries(env),
+    params,
+    secretNames,
+    ...given({
+      cwd: step.cwd === undefined ? undefined : fill(step.cwd, 'cwd'),
+      stdin: step.stdin === undefined ? undefined : Buffer.from(step.stdin),
+    }),
+  };
+}
+
+export function stepPolicy(step: JobStep): Policy {
+  return policyOf({
+    timeout: step.timeout,
+    killAfter: step.kill_after,
+    startDeadline: step.start_deadline,
+    lostAfter: step.lost_after,
+    priority: step.priority,
+    concurrency: step.concurrency,
+    maxFailed: step.max_failed === undefined ? undefined : String(step.max_failed),
+    batches: step.batches === undefined ? undefined : String(step.batches),
+    between: step.between,
+    batchMaxFailed: step.batch_max_failed === undefined ? undefined : String(step.batch_max_failed),
+    onMaxFailed: step.on_max_failed,
+    countsAsFailed: step.counts_as_failed,
+    order: step.order,
+    retries: step.retries,
+    successExitCodes: step.success?.exit_codes,
+    outputKeptBytes: step.output_kept_bytes,
+  });
+}

@@ -1,0 +1,355 @@
+/** A run with conditions in its owner's memory: when each is decided, by what, and what a new owner and a new round make of it. */
+import { describe, expect, it } from 'vitest';
+import { HERE, RUN, SPEC } from '../../../test/support/one-host.ts';
+import { given } from '../../base/given.ts';
+import type { HostId } from '../../base/ids.ts';
+import type { SeedExecution } from '../crew/execution.ts';
+import { emptyCounts } from '../crew/execution-machine.ts';
+import { planRun } from '../job/expand.ts';
+import { parseJob } from '../job/job-definition.ts';
+import { planOf } from '../job/plan-of.ts';
+import { passedBecause, type TaskDecision } from './conditions.ts';
+import { firstTasks, tasksOf, type RunPlan } from './plan.ts';
+import { roundOpened, type TaskBefore } from './round.ts';
+import type { SeedTask } from './run-task.ts';
+import { Run, type RunWrite } from './run.ts';
+import { hostSubject } from './subject.ts';
+
+const HOSTS = ['a', 'b'].map((name) => hostSubject(name as HostId, name));
+const END = { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 1 } as const;
+const FAILURE = { ...END, outcome: { kind: 'exited', code: 1 } } as const;
+
+function planFrom(stages: string, params: Record<string, string | boolean> = {}): RunPlan {
+  const parsed = parseJob(
+    `job: j\ntargets: all\nparameters: [{ name: now, type: bool }, { name: version }]\nstages:\n${stages}`,
+  );
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  const run = planRun(parsed.definition, { params });
+  if (!run.ok) throw new Error(JSON.stringify(run.faults));
+  return planOf(run.run.stages).plan;
+}
+
+const { policy, placement } = SPEC;
+function seedsOf(plan: RunPlan): SeedTask[] {
+  return tasksOf(plan).map(({ task }) => ({
+    task,
+    terms: { policy, placement },
+    state: 'created',
+    subjects: HOSTS,
+    executions: [],
+    openedAgeMs: 0,
+  }));
+}
+function newRun(plan: RunPlan): Run {
+  return new Run({ id: RUN, state: 'created', round: 1, seq: 1, plan }, seedsOf(plan), 1_000);
+}
+
+/** Decides, writes and lands until nothing more comes of it; answers the writes. */
+function settle(run: Run): RunWrite<unknown>[] {
+  const writes: RunWrite<unknown>[] = [];
+  for (;;) {
+    run.advance({ at: 1_000, ms: 1_000 }, () => HERE);
+    if (!run.hasChanges) return writes;
+    const write = run.write(100);
+    run.landed(write, 1_000);
+    writes.push(write);
+  }
+}
+/** All of its hosts end so. */
+function end(run: Run, task: number, told: typeof END | typeof FAILURE = END, values?: Record<string, string>): void {
+  for (const execution of run.task(task)!.crew.executions)
+    run
+      .task(task)!
+      .crew.onResult(execution, execution.attempt, { ...told, ...given({ values: values && { values } }) }, 1_000);
+}
+function readExecutions(run: Run, task: number): SeedExecution[] {
+  return run.task(task)!.crew.executions.map(({ ordinal, attempt, subject, state, route }) => ({
+    ...{ task, ordinal, attempt, subject, state, failuresInRound: 0 },
+    ...given({ route }),
+  }));
+}
+const movesOf = (writes: readonly RunWrite<unknown>[]): string[] =>
+  writes.flatMap(({ tasks }) => tasks.map(({ task, to, isOpened }) => `${task} ${to}${isOpened ? ' opened' : ''}`));
+const decisionIn = (writes: readonly RunWrite<unknown>[], task: number): TaskDecision | undefined =>
+  writes.flatMap(({ tasks }) => tasks).find((one) => one.task === task && one.decision)?.decision;
+
+const LOOK_AND_GO = `- stage: look
+  steps: [{ step: look, command: [x], on_failure: continue, outputs: [{ name: n, type: number, from: sum }] }]
+- stage: go
+  steps:
+    - { step: some, command: [x], when: steps.look.outputs.n > 3 }
+    - { step: rest, command: [x] }
+`;
+
+describe('a run with conditions', () => {
+  it('opens a step whose condition is met by the very write that ends what it speaks of', () => {
+    const run = newRun(planFrom(LOOK_AND_GO));
+    settle(run);
+    end(run, 0, END, { n: '2' });
+    const write = run.write(100);
+    expect(movesOf([write])).toEqual(['0 succeeded', '1 waiting opened']);
+    expect(write.tasks[1]!.decision).toEqual({ step: { isMet: true, seen: [['steps.look.outputs.n', '4']] } });
+    run.landed(write, 1_000);
+    settle(run);
+    end(run, 1);
+    expect(movesOf(settle(run))).toEqual(['1 succeeded', '2 waiting opened', '2 running']);
+  });
+
+  it('passes over a step whose condition is not met, tells why, and goes on with what needs it', () => {
+    const run = newRun(planFrom(LOOK_AND_GO));
+    settle(run);
+    end(run, 0, END, { n: '1' });
+    const write = run.write(100);
+    expect(movesOf([write])).toEqual(['0 succeeded', '1 skipped', '2 waiting opened']);
+    expect(passedBecause(write.tasks[1]!.decision!)).toBe('Its condition is not met: steps.look.outputs.n is 2.');
+    expect(write.tasks[1]!.counts).toEqual(emptyCounts());
+    run.landed(write, 1_000);
+    settle(run);
+    end(run, 2);
+    expect(settle(run).at(-1)).toMatchObject({ state: 'succeeded', isEnd: true });
+  });
+
+  it('takes what a step that has failed did not tell for no value, by which no comparison is met', () => {
+    const run = newRun(planFrom(LOOK_AND_GO));
+    settle(run);
+    end(run, 0, FAILURE);
+    const writes = settle(run);
+    // It sums up nothing to 0, as it was to.
+    expect(decisionIn(writes, 1)).toEqual({ step: { isMet: false, seen: [['steps.look.outputs.n', '0']] } });
+    const same = newRun(planFrom(LOOK_AND_GO.replace('from: sum', 'from: same')));
+    settle(same);
+    end(same, 0, FAILURE);
+    const [write] = settle(same);
+    expect(passedBecause(decisionIn([write!], 1)!)).toBe(
+      'Its condition is not met: steps.look.outputs.n has no value.',
+    );
+  });
+
+  it('decides what comes first by its parameters with its first write, whoever makes that', () => {
+    const stages = `- stage: a
+  steps: [{ step: one, command: [x], when: params.now }, { step: two, command: [x], needs: [] }]
+- { stage: b, steps: [{ step: three, command: [x] }] }
+`;
+    for (const now of [true, false]) {
+      const plan = planFrom(stages, { now });
+      expect([...firstTasks(plan)]).toEqual([1]);
+      const made = newRun(plan);
+      const read = new Run(
+        { id: RUN, state: 'waiting', round: 1, seq: 1, plan },
+        seedsOf(plan).map((seed) =>
+          seed.task === 1
+            ? {
+                ...seed,
+                state: 'waiting',
+                executions: readExecutions(made, 1),
+              }
+            : seed,
+        ),
+        1_000,
+      );
+      for (const run of [made, read]) {
+        expect([run.hasChanges, run.hasUrgent]).toEqual([true, true]);
+        expect(movesOf([run.write(100)])).toContain(now ? '0 waiting opened' : '0 skipped');
+      }
+    }
+  });
+
+  it('is over, and skipped, where nothing of it has its turn', () => {
+    const plan = planFrom(`- { stage: a, when: params.now, steps: [{ step: one, command: [x] }] }
+- { stage: b, steps: [{ step: two, command: [x], when: 'params.version == "1"' }] }
+`);
+    expect([...firstTasks(plan)]).toEqual([]);
+    const run = newRun(plan);
+    expect([run.state, run.hasChanges]).toEqual(['waiting', true]);
+    const writes = settle(run);
+    expect(movesOf(writes)).toEqual(['0 skipped', '1 skipped']);
+    expect(writes.at(-1)).toMatchObject({ state: 'skipped', isEnd: true });
+    expect(decisionIn(writes, 0)).toEqual({ stage: { isMet: false, seen: [['params.now', null]] } });
+    expect(passedBecause(decisionIn(writes, 0)!)).toBe(
+      'The condition of its stage is not met: params.now has no value.',
+    );
+  });
+
+  it('passes over a stage whole, and what needs the stage goes by its own rule', () => {
+    const run = newRun(
+      planFrom(
+        `- { stage: a, steps: [{ step: one, command: [x] }] }
+- { stage: b, when: params.now, steps: [{ step: two, command: [x] }, { step: three, command: [x] }] }
+- { stage: well, needs: [b], steps: [{ step: four, command: [x] }] }
+- { stage: any, needs: [b], when: any-succeeded, steps: [{ step: five, command: [x] }] }
+- { stage: failed, needs: [b], when: any-failed, steps: [{ step: six, command: [x] }] }
+- { stage: done, needs: [b], when: all-done and stages.b.state == "skipped", steps: [{ step: seven, command: [x] }] }
+`,
+        { now: false },
+      ),
+    );
+    settle(run);
+    end(run, 0);
+    expect(movesOf([run.write(100)])).toEqual([
+      '0 succeeded',
+      '1 skipped',
+      '2 skipped',
+      '3 waiting opened',
+      '4 skipped',
+      '5 skipped',
+      '6 waiting opened',
+    ]);
+  });
+
+  it('asks what comes finally for what the run has come to, also after a cancel', () => {
+    const stages = `- { stage: a, steps: [{ step: one, command: [x] }] }
+- stage: last
+  finally: true
+  steps:
+    - { step: undo, command: [x], needs: [], when: 'run.cancelled or run.state == "failed"' }
+    - { step: praise, command: [x], needs: [], when: 'run.state == "succeeded"' }
+`;
+    const moves = (what: (run: Run) => void): string[] => {
+      const run = newRun(planFrom(stages));
+      settle(run);
+      what(run);
+      return movesOf(settle(run)).filter((move) => /^[12]/.test(move));
+    };
+    expect(moves((run) => end(run, 0))).toEqual(['1 skipped', '2 waiting opened', '2 running']);
+    expect(moves((run) => end(run, 0, FAILURE))).toEqual(['1 waiting opened', '2 skipped', '1 running']);
+    expect(
+      moves((run) => {
+        run.cancel('somebody', 1_000);
+        settle(run);
+        end(run, 0, { ...END, outcome: { kind: 'cancelled' } } as never);
+      }),
+    ).toEqual(['1 waiting opened', '2 skipped', '1 running']);
+  });
+
+  it('is not asked anew by a new owner, who knows what was passed over', () => {
+    const plan = planFrom(LOOK_AND_GO);
+    const run = newRun(plan);
+    settle(run);
+    end(run, 0, END, { n: '1' });
+    const writes = settle(run);
+    const read = new Run(
+      { id: RUN, state: 'running', round: 1, seq: run.seq, plan },
+      seedsOf(plan).map((seed): SeedTask => {
+        const executions = readExecutions(run, seed.task);
+        const state = (['succeeded', 'skipped', 'running'] as const)[seed.task]!;
+        return { ...seed, state, executions, ...given({ decision: decisionIn(writes, seed.task) }) };
+      }),
+      1_000,
+    );
+    expect(read.hasChanges).toBe(false);
+    end(read, 2);
+    expect(settle(read).at(-1)).toMatchObject({ state: 'succeeded', isEnd: true });
+  });
+
+  it('tells of long and of many values what a record holds', () => {
+    const plan = planFrom('- { stage: a, steps: [{ step: one, command: [x], when: params.version contains "y" }] }\n', {
+      version: 'x'.repeat(2_000),
+    });
+    const [write] = settle(newRun(plan));
+    const { seen } = decisionIn([write!], 0)!.step!;
+    expect(seen).toEqual([['params.version', `${'x'.repeat(100)}…`]]);
+  });
+});
+
+describe('a step that chooses its hosts', () => {
+  const stages = (chooses: string, more = ''): string => `- stage: a
+  steps: [{ step: look, command: [x], on_failure: continue, outputs: [{ name: v, from: list }] }]
+- stage: b
+  steps: [{ step: mend, command: [x], targets: '${chooses}'${more} }]
+`;
+  /** Both hosts end, the first well, and what the write says then. */
+  function chosen(chooses: string, more = ''): RunWrite<unknown> {
+    const run = newRun(planFrom(stages(chooses, more), { version: '1' }));
+    settle(run);
+    const [one, other] = run.task(0)!.crew.executions;
+    run.task(0)!.crew.onResult(one!, 1, { ...END, values: { values: { v: '1' } } }, 1_000);
+    run.task(0)!.crew.onResult(other!, 1, FAILURE, 1_000);
+    const write = run.write(100);
+    run.landed(write, 1_000);
+    settle(run);
+    const hosts = run.task(1)!.crew.executions.map(({ ordinal, subject }) => [ordinal, subject]);
+    expect(hosts).toEqual((write.tasks[1]!.places ?? []).map((place, ordinal) => [ordinal, HOSTS[place]]));
+    return write;
+  }
+
+  it.each([
+    ['hosts(look.failed)', [1]],
+    ['hosts(look.succeeded)', [0]],
+    ['hosts(a.look)', [0, 1]],
+    ['hosts(not look.succeeded)', [1]],
+    ['hosts(look.outputs.v == params.version)', [0]],
+    ['hosts(look.outputs.v == "1" or look.failed)', [0, 1]],
+  ])('goes to %s by the very write that ends what it speaks of', (text, places) => {
+    const write = chosen(text);
+    expect(write.tasks[1]).toMatchObject({
+      to: 'waiting',
+      isOpened: true,
+      places,
+      counts: { waiting: places.length },
+      decision: { hosts: { of: 2, chosen: places.length } },
+    });
+  });
+
+  it('is passed over where none is chosen, and chooses none where its condition is not met', () => {
+    const none = chosen('hosts(look.lost)').tasks[1]!;
+    expect([none.to, none.isOpened, passedBecause(none.decision!)]).toEqual([
+      'skipped',
+      false,
+      'None of the 2 hosts that it may go to is chosen.',
+    ]);
+    const unmet = chosen('hosts(look.failed)', ', when: params.now').tasks[1]!;
+    expect([unmet.to, unmet.decision]).toEqual(['skipped', { step: { isMet: false, seen: [['params.now', null]] } }]);
+  });
+
+  it('chooses of a step that had no turn what was skipped there', () => {
+    const run = newRun(
+      planFrom(`- { stage: a, steps: [{ step: look, command: [x], when: params.now }] }
+- { stage: b, steps: [{ step: mend, command: [x], targets: hosts(look.skipped) }] }
+`),
+    );
+    expect(movesOf(settle(run)).slice(0, 2)).toEqual(['0 skipped', '1 waiting opened']);
+  });
+});
+
+describe('a new round of a run with conditions', () => {
+  const plan = planFrom(LOOK_AND_GO);
+  const counts = (state: 'succeeded' | 'failed' | 'waiting', count = 2): ReturnType<typeof emptyCounts> => ({
+    ...emptyCounts(),
+    [state]: count,
+  });
+  const unmet: TaskDecision = { step: { isMet: false, seen: [] } };
+  const met: TaskDecision = { step: { isMet: true, seen: [] } };
+  const before = (...tasks: Omit<TaskBefore, 'hostCount' | 'isAgain'>[]): Map<number, TaskBefore> =>
+    new Map(tasks.map((one, task) => [task, { ...one, hostCount: 2, isAgain: one.counts.waiting > 0 }]));
+
+  it('forgets what was passed over after something that is done again, and asks anew', () => {
+    const { tasks, state } = roundOpened(
+      { state: 'succeeded', plan },
+      before(
+        { state: 'failed', counts: counts('waiting') },
+        { state: 'skipped', counts: emptyCounts(), decision: unmet },
+        { state: 'succeeded', counts: counts('succeeded') },
+      ),
+    );
+    expect(state).toBe('running');
+    expect(tasks.map(({ task, to, isOpened, decision }) => [task, to, isOpened, decision])).toEqual([
+      [0, 'running', true, undefined],
+      [1, 'created', false, undefined],
+    ]);
+  });
+
+  it('does again without asking what had its turn, and keeps what was decided of it', () => {
+    const { tasks } = roundOpened(
+      { state: 'failed', plan },
+      before(
+        { state: 'succeeded', counts: counts('succeeded') },
+        { state: 'failed', counts: counts('waiting'), decision: met },
+        { state: 'skipped', counts: emptyCounts() },
+      ),
+    );
+    expect(tasks.map(({ task, to, isOpened, decision }) => [task, to, isOpened, decision])).toEqual([
+      [1, 'running', true, met],
+      [2, 'created', false, undefined],
+    ]);
+  });
+});

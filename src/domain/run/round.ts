@@ -1,0 +1,70 @@
+/** What becomes of a run and of its tasks when somebody opens executions of it anew: the event of its flow, over what is stored. */
+import { emptyCounts, sumOfCounts, totalOf, type ExecutionCounts } from '../crew/execution-machine.ts';
+import { advanceFlow, flowAsStored } from '../flow/flow.ts';
+import type { RunState } from '../flow/run-machine.ts';
+import { given } from '../../base/given.ts';
+import type { TaskState } from '../flow/task-machine.ts';
+import { isPassedBy, type TaskDecision } from './conditions.ts';
+import { PLAN_OF_ONE_TASK, type RunPlan } from './plan.ts';
+
+/** A task as it is stored, with the executions that it has now: those that wait again among them. */
+export interface TaskBefore {
+  readonly state: TaskState;
+  readonly counts: ExecutionCounts;
+  /** Hosts that it goes to, or would go to. */
+  readonly hostCount: number;
+  /** Executions of it are opened anew. */
+  readonly isAgain: boolean;
+  readonly decision?: TaskDecision;
+}
+
+export interface RoundOpened {
+  readonly state: RunState;
+  readonly counts: ExecutionCounts;
+  /** Those that are others by it. */
+  readonly tasks: readonly {
+    readonly task: number;
+    readonly to: TaskState;
+    readonly counts: ExecutionCounts;
+    /** It has its turn at once. */
+    readonly isOpened: boolean;
+    /** Of one that had its turn before: its conditions are not asked again. */
+    readonly decision?: TaskDecision;
+  }[];
+}
+
+/** `run`: it is over. */
+export function roundOpened(
+  run: { readonly state: RunState; readonly plan?: RunPlan },
+  before: ReadonlyMap<number, TaskBefore>,
+): RoundOpened {
+  const counts = new Map([...before].flatMap(([task, one]) => (one.isAgain ? [[task, one.counts]] : [])));
+  const isPassed = ({ state, decision }: TaskBefore): boolean =>
+    state === 'skipped' && decision !== undefined && isPassedBy(decision);
+  const standing = (task: number): TaskBefore & { readonly isPassed: boolean } => {
+    const one = before.get(task)!;
+    return { ...one, isPassed: isPassed(one) };
+  };
+  const stored = flowAsStored(run.plan ?? PLAN_OF_ONE_TASK, run.state, standing, {});
+  const { flow, effects } = advanceFlow(stored, { kind: 'round', counts });
+  const opened = new Set(effects.flatMap((effect) => (effect.kind === 'open-task' ? [effect.task] : [])));
+  const tasks = flow.stages.flatMap((stage) =>
+    stage.tasks.map(({ task, state: to, counts: own }) => {
+      const isOpened = opened.has(task) || (before.get(task)!.isAgain && to === 'running');
+      const isFirst = opened.has(task) && !before.get(task)!.isAgain;
+      const { decision, hostCount } = before.get(task)!;
+      return {
+        task,
+        to,
+        isOpened,
+        counts: isFirst ? { ...emptyCounts(), waiting: hostCount } : own,
+        ...given({ decision: totalOf(own) > 0 ? decision : undefined }),
+      };
+    }),
+  );
+  return {
+    state: flow.state,
+    counts: sumOfCounts(tasks.map((task) => task.counts)),
+    tasks: tasks.filter(({ task, to }) => before.get(task)!.isAgain || to !== before.get(task)!.state),
+  };
+}

@@ -1,0 +1,111 @@
+/** One run whole, as the API shows it: what it does, or the stages and steps of a job with how far each has come. */
+import { z } from 'zod';
+import { JOIN_RULES } from '../../domain/flow/join.ts';
+import { STRATEGY_NAMES } from '../../domain/placement/plugins.ts';
+import { VIAS } from '../../domain/placement/placement.ts';
+import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
+import { ROLLOUT_PHASES } from '../../domain/rollout/position.ts';
+import { FAILED_STATES } from '../../domain/rollout/rollout.ts';
+import { instant } from './fields.ts';
+import { Counts, Run, RunState, strings } from './resources.ts';
+
+/** What is done on each host, and how. */
+const TaskSettings = z.object({
+  script: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  lang: z.string().optional(),
+  args: z.array(z.string()),
+  env: strings,
+  params: strings,
+  secretNames: z.array(z.string()),
+  user: z.string().optional(),
+  cwd: z.string().optional(),
+  timeoutMs: z.int(),
+  killAfterMs: z.int(),
+  startDeadlineMs: z.int(),
+  lostAfterMs: z.int(),
+  concurrency: z.int().optional(),
+  maxFailed: z.string().optional(),
+  batches: z.string().optional(),
+  between: z.string().optional(),
+  batchMaxFailed: z.string().optional(),
+  onMaxFailed: z.enum(['drain', 'abort', 'pause']).optional(),
+  countsAsFailed: z.array(z.enum(FAILED_STATES)).optional(),
+  order: z.string().optional(),
+  retries: z.int(),
+  successExitCodes: z.array(z.int()),
+  via: z.enum(VIAS),
+  worker: z.string().optional().describe('Which worker may carry it out; present where it goes to no hosts'),
+  prefer: z.string().optional(),
+  resources: z.string().optional().describe('What it wants of its worker'),
+  strategy: z.enum(STRATEGY_NAMES).optional(),
+  priority: z.enum(PRIORITIES),
+  accountId: z.string().optional(),
+});
+export const RunRollout = z
+  .object({
+    batch: z.int().describe('Which batch goes out, or is over; from 1'),
+    batches: z.int(),
+    hosts: z.int().describe('Of this batch'),
+    hostsSoFar: z.int().describe('Of this batch and those before it'),
+    phase: z.enum(ROLLOUT_PHASES),
+    since: instant,
+    until: instant.optional().describe('Waits until then'),
+    asks: z.enum(['between', 'max-failed']).optional().describe('Why it waits for an answer'),
+  })
+  .meta({ id: 'RunRollout' });
+const Verdict = z.object({
+  met: z.boolean(),
+  values: z
+    .record(z.string(), z.string().nullable())
+    .describe('What it went by, cut where it is long; null: there was no value'),
+});
+export const RunStep = TaskSettings.extend({
+  task: z.int().describe('Its number, by which executions name it'),
+  step: z.string(),
+  needs: z.array(z.string()).describe('Steps of the same stage'),
+  onFailure: z.enum(['stop', 'continue']),
+  state: RunState,
+  hostCount: z.int(),
+  counts: Counts,
+  outputs: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+    .optional()
+    .describe('Of a step that declares some and is over: what its hosts told, drawn together'),
+  outputsFault: z.string().optional().describe('Why it has failed by them'),
+  openedAt: instant.optional().describe('Since when it has its turn, in the present round'),
+  condition: z.string().optional().describe('It has its turn only where this is met'),
+  chooses: z.string().optional().describe('Which hosts of a step before it it goes to: chosen when its turn has come'),
+  decision: z
+    .object({
+      stage: Verdict.optional(),
+      step: Verdict.optional(),
+      hosts: z
+        .object({ of: z.int(), chosen: z.int() })
+        .optional()
+        .describe('How many were chosen of those that it might have gone to'),
+    })
+    .optional()
+    .describe('What the condition of its stage and its own have come to, once its turn had come'),
+  skippedBecause: z.string().optional().describe('Why it was passed over, so that what needs it goes on'),
+  rollout: RunRollout.optional().describe('How far it has come, where it goes in batches or may ask'),
+}).meta({ id: 'RunStep' });
+export const RunStage = z
+  .object({
+    stage: z.string(),
+    needs: z.array(z.string()),
+    when: z.enum(JOIN_RULES),
+    condition: z.string().optional().describe('Its steps have their turn only where this is met'),
+    finally: z.boolean(),
+    steps: z.array(RunStep),
+  })
+  .meta({ id: 'RunStage' });
+export const RunDetail = Run.extend({
+  ...TaskSettings.partial().shape,
+  stages: z
+    .array(RunStage)
+    .optional()
+    .describe(
+      'Of a run of a job, whose settings are those of its steps then; of a command that goes out in batches too',
+    ),
+}).meta({ id: 'RunDetail' });

@@ -1,0 +1,83 @@
+/** What becomes of the tasks of runs of several, and the executions of those that have their turn. */
+import { RUN_STATES, type RunState } from '../../../domain/flow/run-machine.ts';
+import { canTaskMove } from '../../../domain/flow/task-machine.ts';
+import type { TaskChange } from '../../contract/owner-commit.ts';
+import { type Day, isOfDay } from '../day.ts';
+import type { Executor } from '../pool.ts';
+
+/** States from which each may be entered; a task never moves otherwise, whatever its owner thinks. */
+const FROM_STATES = Object.fromEntries(
+  RUN_STATES.map((to) => [to, RUN_STATES.filter((from) => from === to || canTaskMove(from, to)).join(',')]),
+) as Record<RunState, string>;
+
+const WRITE = `UPDATE task
+  SET state = c.state, counts = c.counts, opened_at_ms = coalesce(c.opened_at_ms, task.opened_at_ms), outputs = c.outputs,
+    position = c.position, decision = c.decision,
+    -- Questions of another round are others, though they have the same numbers.
+    answer = CASE WHEN c.position IS NULL THEN NULL ELSE task.answer END
+  FROM unnest($3::uuid[], $4::int[], $5::text[], $6::jsonb[], $7::bigint[], $8::text[], $9::jsonb[], $10::jsonb[], $11::jsonb[])
+    WITH ORDINALITY AS c(run_id, task, state, counts, opened_at_ms, allowed, outputs, position, decision, n)
+  WHERE ${isOfDay('task.run_id')} AND task.run_id = c.run_id AND task.task = c.task
+    AND position(',' || task.state || ',' IN c.allowed) > 0
+  RETURNING c.n`;
+
+/** Once only: a task of which a new round repeats a part has its executions. */
+const OPEN = `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, round, seq)
+  SELECT c.run_id, c.task, host.ordinal, host.id, host.name, 'waiting', run.round, c.seq
+  FROM unnest($3::uuid[], $4::int[], $5::bigint[], $6::bytea[]) AS c(run_id, task, seq, chosen)
+  JOIN run ON ${isOfDay('run.id')} AND run.id = c.run_id
+  JOIN task ON ${isOfDay('task.run_id')} AND task.run_id = c.run_id AND task.task = c.task
+  JOIN run_subjects list ON ${isOfDay('list.run_id')} AND list.run_id = c.run_id AND list.list = task.subjects
+  CROSS JOIN LATERAL (
+    SELECT id, name, row_number() OVER (ORDER BY n) - 1 AS ordinal
+    FROM unnest(list.host_ids, list.host_names) WITH ORDINALITY AS one(id, name, n)
+    WHERE c.chosen IS NULL OR CASE WHEN n <= length(c.chosen) THEN get_byte(c.chosen, (n - 1)::int) = 1 ELSE false END
+  ) AS host
+  WHERE NOT EXISTS (
+    SELECT 1 FROM execution e WHERE ${isOfDay('e.run_id')} AND e.run_id = c.run_id AND e.task = c.task
+  )`;
+
+/** A byte for each host up to the last that is chosen. */
+function chosenBytes(places: readonly number[]): Buffer {
+  const bytes = Buffer.alloc((places.at(-1) ?? -1) + 1);
+  for (const place of places) bytes[place] = 1;
+  return bytes;
+}
+
+/** Answers which of the changes landed. */
+export async function tasksWrite(tx: Executor, day: Day, changes: readonly TaskChange[]): Promise<Set<number>> {
+  if (changes.length === 0) return new Set();
+  const { rows } = await tx.query<{ n: number }>({
+    name: 'tasks-write',
+    text: WRITE,
+    values: [
+      day.first,
+      day.last,
+      changes.map(({ runId }) => runId),
+      changes.map(({ task }) => task),
+      changes.map(({ to }) => to),
+      changes.map(({ counts }) => JSON.stringify(counts)),
+      changes.map(({ openedAtMs }) => openedAtMs ?? null),
+      changes.map(({ to }) => `,${FROM_STATES[to]},`),
+      changes.map(({ outputs }) => (outputs ? JSON.stringify(outputs) : null)),
+      changes.map(({ position }) => (position ? JSON.stringify(position) : null)),
+      changes.map(({ decision }) => (decision ? JSON.stringify(decision) : null)),
+    ],
+  });
+  const landed = new Set(rows.map(({ n }) => n - 1));
+  const opened = changes.filter(({ openedAtMs }, at) => openedAtMs !== undefined && landed.has(at));
+  if (opened.length > 0)
+    await tx.query({
+      name: 'tasks-open',
+      text: OPEN,
+      values: [
+        day.first,
+        day.last,
+        opened.map(({ runId }) => runId),
+        opened.map(({ task }) => task),
+        opened.map(({ seq }) => seq),
+        opened.map(({ places }) => (places ? chosenBytes(places) : null)),
+      ],
+    });
+  return landed;
+}
