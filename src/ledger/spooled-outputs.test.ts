@@ -44,10 +44,11 @@ const pass = async (): Promise<void> => {
   await new Promise((resolve) => setImmediate(resolve));
   for (const callback of due.splice(0)) callback();
 };
+/** Of the attempt alone: the folder of the whole spool is open too while it is looked through for what is old. */
 const openFiles = (): string[] =>
   readdirSync('/proc/self/fd').filter((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(folder, ATTEMPT));
     } catch {
       return false;
     }
