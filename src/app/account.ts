@@ -171,6 +171,11 @@ export async function accountChoices(
   return accountChooser(await ctx.store.accountList(EVERYTHING));
 }
 
+/** Who works on hosts as this account. */
+export function accountUser({ become, loginUser }: Pick<AccountRecord, 'become' | 'loginUser'>): string {
+  return become.kind === 'direct' ? loginUser : become.user;
+}
+
 /** A run uses these accounts: one audit entry for each, however many hosts it has and however often this is called. */
 export async function accountUse(
   ctx: Pick<AppContext, 'store'>,

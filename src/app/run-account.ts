@@ -7,7 +7,7 @@ import { given } from '../base/given.ts';
 import type { AccountId, HostId } from '../base/ids.ts';
 import type { Placement } from '../domain/placement/placement.ts';
 import type { AccountRecord } from '../store/contract/account.ts';
-import { accountChoices, accountFetch } from './account.ts';
+import { accountChoices, accountFetch, accountUser } from './account.ts';
 import type { AppContext } from './context.ts';
 import type { WaysOverSsh } from './host-view.ts';
 
@@ -67,7 +67,7 @@ export async function runAccounts(
     return {
       placement: {
         account: account.id,
-        user: account.become.kind === 'direct' ? account.loginUser : account.become.user,
+        user: accountUser(account),
         environment: account.environment,
       },
       used: [account],

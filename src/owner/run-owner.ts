@@ -14,13 +14,14 @@ import type { FleetListener, HeardChunk, HeardEvent } from '../fleet/fleet.ts';
 import type { AuditEntry } from '../store/contract/audit.ts';
 import type { RunSeed } from '../store/contract/owner-commit.ts';
 import type { NewRun, RunRecord } from '../store/contract/run.ts';
+import { AccountWatch } from './account-watch.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { Committer, settleUnfit } from './committer.ts';
 import { collectFirst, firstDispatch } from './commit-batch.ts';
 import { heldRunOf, newHeldRun, type HeldRun } from './held-run.ts';
 import { Intake } from './intake.ts';
 import type { RunOwnerOptions } from './options.ts';
-import { sendOrders } from './orders.ts';
+import { askAfter, sendOrders } from './orders.ts';
 import { OrderSpecs } from './order-specs.ts';
 import { fenceOf, type OwnedPartition } from './owned-partition.ts';
 import { Ownership } from './ownership.ts';
@@ -48,7 +49,8 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
   readonly #intake: Intake;
   readonly #timers: Timers<HeldRun>;
   readonly #specs: OrderSpecs;
-  #stopListening = (): void => undefined;
+  readonly #accounts: AccountWatch;
+  readonly #stopsListening: (() => void)[] = [];
   #stopped = true;
 
   constructor(options: RunOwnerOptions) {
@@ -58,6 +60,10 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     const parts = { ...options, memory, advance };
     this.#options = options;
     this.#specs = new OrderSpecs({ ...options, ...options.specs });
+    this.#accounts = new AccountWatch({
+      ...parts,
+      ask: (partition, held, executions) => askAfter(partition, held, executions, options.fleet),
+    });
     this.#reader = new RunReader({ ...parts, admit: (partition, seed) => this.#admit(partition, seed) });
     this.#ownership = new Ownership({
       ...parts,
@@ -75,10 +81,18 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
 
   async start(): Promise<void> {
     this.#stopped = false;
-    this.#stopListening = this.#options.store.listen(
-      'run',
-      (runId) => this.wake(runId),
-      () => void this.#ownership.look(),
+    const { store } = this.#options;
+    this.#stopsListening.push(
+      store.listen(
+        'run',
+        (runId) => this.wake(runId),
+        () => void this.#ownership.look(),
+      ),
+      store.listen(
+        'hosts',
+        () => this.#accounts.look(),
+        () => this.#accounts.look(),
+      ),
     );
     await this.#ownership.start();
   }
@@ -86,11 +100,11 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#stopListening();
+    for (const stop of this.#stopsListening.splice(0)) stop();
     this.#timers.stop();
     this.#committer.stop();
     this.#reader.stop();
-    await this.#ownership.stop();
+    await Promise.all([this.#accounts.stop(), this.#ownership.stop()]);
   }
 
   owned(): readonly { id: number; term: number }[] {

@@ -251,6 +251,13 @@ export class Crew<Stream = unknown> {
     });
   }
 
+  /** Its order may not go out any more. @returns whether it is over: not where an order of before may have reached its executor. */
+  onForbidden(execution: Execution<Stream>, why: Unreached, nowMs: number): boolean {
+    if (execution.sends > 1) return false;
+    this.#giveUp(execution, nowMs, why);
+    return true;
+  }
+
   /** A worker says that it has not handed the order on. */
   onUndelivered(execution: Execution<Stream>, attempt: number, nowAt: number, retryAfterMs: number): void {
     if (!this.#mayReturn(execution, attempt)) return;

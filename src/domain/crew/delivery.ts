@@ -22,9 +22,10 @@ export function askAnew(execution: Delivery): void {
   [execution.unlinkedAt, execution.heardFrom, execution.lastOrderAt, execution.silentSince] = [0, 'nobody', 0, 0];
 }
 
-/** Its executor says that it knows nothing of it, and may be given it: with the next order. */
+/** Its executor says that it knows nothing of it, and takes no order of before: it may be given it with the next. */
 export function forgetDelivery(execution: Delivery): void {
   [execution.heardFrom, execution.silentSince, execution.lastOrderAt] = ['nobody', 0, 0];
+  execution.sends = 0;
 }
 
 /** Its executor has it. */

@@ -1,6 +1,7 @@
 /** Accounts for hosts over SSH. Secrets come and go sealed: an implementation never sees one in clear. */
 import type { Scope } from '../../domain/access/access-node.ts';
 import type { AccountId, HostId, RunId } from '../../base/ids.ts';
+import type { TargetHost } from '../../domain/target/expression.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 
 export type CredentialKind = 'key' | 'password' | 'keyboard-interactive' | 'agent';
@@ -77,6 +78,11 @@ export interface AccountStore {
   ): Promise<
     { kind: 'removed' } | { kind: 'not-found' } | { kind: 'in-use'; hostCount: number; hosts: readonly string[] }
   >;
+  /** An account as it is now, and hosts by what its scope is held against. Neither holds what is not there any more. */
+  accountReach(
+    id: AccountId,
+    hosts: readonly HostId[],
+  ): Promise<{ readonly account?: AccountRecord; readonly hosts: ReadonlyMap<HostId, TargetHost> }>;
   accountSecrets(id: AccountId): Promise<readonly SealedSecret[]>;
   /** The host's own account; undefined when it has none. */
   accountOfHost(id: HostId): Promise<AccountId | undefined>;

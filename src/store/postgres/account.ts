@@ -1,6 +1,7 @@
 /** Accounts and their sealed secrets, and what re-encryption needs of all sealed values. */
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
+import { given } from '../../base/given.ts';
 import { type AccountId, type HostId, isUuid, type RunId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import type {
@@ -17,7 +18,7 @@ import { hostAccessChanged } from './host-versions.ts';
 import type { Executor, Pool } from './pool.ts';
 import type { StoreParts } from './store-parts.ts';
 
-export function accountStore({ pool, hints, now }: StoreParts): AccountStore {
+export function accountStore({ pool, ownPool, hints, now }: StoreParts): AccountStore {
   /** Connections stand on accounts as on hosts: both are told by one hint. */
   const waysChange = async <Answer extends { readonly kind: string }>(
     kind: Answer['kind'],
@@ -36,6 +37,7 @@ export function accountStore({ pool, hints, now }: StoreParts): AccountStore {
     accountReplace: (id, version, settings, secrets, keep, entry) =>
       waysChange('replaced', accountReplace(pool, id, version, settings, secrets, keep, entry, now())),
     accountRemove: (id, isForced, entry) => waysChange('removed', accountRemove(pool, id, isForced, entry, now())),
+    accountReach: (id, hosts) => accountReach(ownPool, id, hosts),
     accountSecrets: (id) => accountSecrets(pool, id),
     accountOfHost: (id) => accountOfHost(pool, id),
     accountUsed: (runId, uses) => accountUsed(pool, runId, uses, now()),
@@ -225,6 +227,25 @@ async function accountRemove(
     await auditAppend(tx, { ...audit, detail: { ...audit.detail, hosts: hostCount } }, nowMs);
     return { kind: 'removed' };
   });
+}
+
+async function accountReach(
+  db: Executor,
+  id: AccountId,
+  hostIds: readonly HostId[],
+): ReturnType<AccountStore['accountReach']> {
+  const [found, hosts] = await Promise.all([
+    db.query<AccountRow>({ name: 'account-by-id', text: 'SELECT * FROM account WHERE id = $1', values: [id] }),
+    db.query<{ id: HostId; name: string; labels: Readonly<Record<string, string>> }>({
+      name: 'hosts-of-scope',
+      text: 'SELECT id, name, labels FROM host WHERE id = ANY ($1::uuid[]) AND removed_at_ms IS NULL',
+      values: [hostIds],
+    }),
+  ]);
+  return {
+    ...given({ account: found.rows[0] && accountRecord(found.rows[0]) }),
+    hosts: new Map(hosts.rows.map(({ id: hostId, name, labels }) => [hostId, { name, labels }])),
+  };
 }
 
 async function accountSecrets(db: Executor, id: AccountId): Promise<readonly SealedSecret[]> {
