@@ -85,6 +85,12 @@ export const jobLimits = {
   /** Of a value that is held against a pattern; a longer one matches none. */
   conditionMatchLengthMax: 1_024,
 
+  /**
+   * What choosing hosts of steps (`hosts( … )`) may cost in a run: characters that are read, 16 for each comparison and for each place of a
+   * pattern that is held against a character. A step that would take more begins on no host (`bad-input`).
+   */
+  hostChoiceWorkMax: 256 * MiB,
+
   // — rollouts —
   /** Batches of a rollout that are written out; the last is repeated. */
   batchWordsMax: 50,

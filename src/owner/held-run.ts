@@ -8,6 +8,7 @@ import type { Permission } from '../domain/access/permission.ts';
 import { Run, type SeedRun } from '../domain/run/run.ts';
 import { tasksOf } from '../domain/run/plan.ts';
 import type { RolloutAnswer, SeedTask } from '../domain/run/run-task.ts';
+import { outputIn } from '../domain/run/step-outputs.ts';
 import { filledWork } from '../domain/run/work-fills.ts';
 import type { Work } from '../domain/work/work.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -155,7 +156,7 @@ function fillsOf(run: Run<ReportedStream>): ReadonlyMap<number, (work: Work) => 
         ? [
             [
               task,
-              (work: Work) => filledWork(work, fills, (ref) => run.task(ref.task)?.outputs?.values[ref.output]),
+              (work: Work) => filledWork(work, fills, (ref) => outputIn(run.task(ref.task)?.outputs, ref.output)),
             ] as const,
           ]
         : [],

@@ -155,7 +155,7 @@ function refusalOf(as: OrderAccount, { execution }: Order): AccountRefusal | und
   return as.refusalOn(hostOf(execution.subject)!.id);
 }
 
-/** Those that nobody can have are over. Others may run by an order of before: their executors are asked, and say so or that they have none. */
+/** Those that nobody can have are over. Others may run by an order of before: their executors are asked, and say where they are. */
 function forbid(
   { run }: HeldRun,
   place: OrderPlace,

@@ -57,7 +57,9 @@ export class ConditionChecks {
   #mustBeChosen(row: RunRow, task: number, chooses: ChosenHosts, hosts: NonNullable<TaskDecision['hosts']>): void {
     if (row.executions.some((one) => one.task === chooses.task && one.settledLate)) return;
     const { subjects } = row.tasks[task]!;
-    const due = chosenPlaces(chooses, subjects, outcomesOf(row, chooses.task)).map((place) => subjects[place]);
+    const found = chosenPlaces(chooses, subjects, outcomesOf(row, chooses.task));
+    if ('fault' in found) return this.#sim.violate(`${row.run.id} step ${task}: ${found.fault}`);
+    const due = found.map((place) => subjects[place]);
     const own = row.executions.filter((one) => one.task === task).sort((one, other) => one.ordinal - other.ordinal);
     const goesTo = own.map(({ subject }) => subject);
     if (hosts.of !== subjects.length || hosts.chosen !== due.length || JSON.stringify(goesTo) !== JSON.stringify(due))

@@ -7,6 +7,7 @@
 import { jobLimits } from '../../base/job-limits.ts';
 import { meantText, nearest } from '../../base/nearest.ts';
 import { Pattern, PatternFault } from './pattern.ts';
+import { containsText } from './text-search.ts';
 import type { Operator, Syntax, ValueSyntax } from './syntax.ts';
 
 export type Value = string | number | boolean | readonly string[] | readonly number[];
@@ -281,8 +282,11 @@ export function mapRefs<From, To>(expression: Expression<From>, of: (ref: From) 
 /** Undefined: it is missing. */
 export type ValueOf<Ref> = (ref: Ref) => Value | undefined;
 
+/** Told what each comparison costs, before it is made: what it throws is let through. */
+export type Spend = (units: number) => void;
+
 /** Patterns are made once. What it answers for values of other types than were said is false. */
-export function testOf<Ref>(expression: Expression<Ref>): (valueOf: ValueOf<Ref>) => boolean {
+export function testOf<Ref>(expression: Expression<Ref>, spend?: Spend): (valueOf: ValueOf<Ref>) => boolean {
   switch (expression.kind) {
     case 'literal':
     case 'ref': {
@@ -292,19 +296,39 @@ export function testOf<Ref>(expression: Expression<Ref>): (valueOf: ValueOf<Ref>
     case 'has':
       return (valueOf) => valueOf(expression.ref) !== undefined;
     case 'not': {
-      const operand = testOf(expression.operand);
+      const operand = testOf(expression.operand, spend);
       return (valueOf) => !operand(valueOf);
     }
     case 'and': {
-      const operands = expression.operands.map(testOf);
+      const operands = expression.operands.map((one) => testOf(one, spend));
       return (valueOf) => operands.every((one) => one(valueOf));
     }
     case 'or': {
-      const operands = expression.operands.map(testOf);
+      const operands = expression.operands.map((one) => testOf(one, spend));
       return (valueOf) => operands.some((one) => one(valueOf));
     }
     case 'compare':
-      return comparison(expression.operator, expression.left, expression.right);
+      return comparison(expression.operator, expression.left, expression.right, spend);
+  }
+}
+
+/** With what it comes to in the place of each part that speaks of nothing but fixed values: so that is decided once, for whatever else. */
+export function foldedOf<Ref>(
+  expression: Expression<Ref>,
+  isFixed: (ref: Ref) => boolean,
+  valueOf: ValueOf<Ref>,
+): Expression<Ref> {
+  if (refsOf(expression).every(({ ref }) => isFixed(ref)))
+    return { kind: 'literal', value: testOf(expression)(valueOf) };
+  const fold = (one: Expression<Ref>): Expression<Ref> => foldedOf(one, isFixed, valueOf);
+  switch (expression.kind) {
+    case 'not':
+      return { kind: 'not', operand: fold(expression.operand) };
+    case 'and':
+    case 'or':
+      return { kind: expression.kind, operands: expression.operands.map(fold) };
+    default:
+      return expression;
   }
 }
 
@@ -312,12 +336,14 @@ function comparison<Ref>(
   operator: Operator,
   leftOperand: Operand<Ref>,
   rightOperand: Operand<Ref>,
+  spend: Spend | undefined,
 ): (valueOf: ValueOf<Ref>) => boolean {
   const [left, right] = [reader(leftOperand), reader(rightOperand)];
   const pattern = operator === 'matches' ? patternOf(rightOperand) : undefined;
   return (valueOf) => {
     const [one, other] = [left(valueOf), right(valueOf)];
     if (one === undefined || other === undefined) return false;
+    spend?.(workOf(operator, one, other));
     switch (operator) {
       case '==':
         return one === other;
@@ -326,13 +352,31 @@ function comparison<Ref>(
       case 'in':
         return isIn(other, one);
       case 'contains':
-        return typeof one === 'string' ? typeof other === 'string' && one.includes(other) : isIn(one, other);
+        return typeof one === 'string' ? typeof other === 'string' && containsText(one, other) : isIn(one, other);
       case 'matches':
-        return typeof one === 'string' && isMatch(pattern, one);
+        return typeof one === 'string' && isMatch(pattern, one, spend);
       default:
         return isOrdered(operator, one, other);
     }
   };
+}
+
+/** Of any comparison, and of an item of a list. */
+const [WORK_OF_ONE, WORK_OF_ITEM] = [16, 4];
+
+/** What a pattern costs it tells itself. */
+function workOf(operator: Operator, one: Value, other: Value): number {
+  if (operator === 'matches') return WORK_OF_ONE;
+  if (operator === 'contains' || operator === 'in') {
+    const list = typeof one === 'object' ? one : typeof other === 'object' ? other : undefined;
+    return WORK_OF_ONE + (list ? list.length * WORK_OF_ITEM : lengthOf(one) + lengthOf(other));
+  }
+  // Texts that are not as long are not looked at.
+  return WORK_OF_ONE + (lengthOf(one) === lengthOf(other) ? lengthOf(one) / 8 : 0);
+}
+
+function lengthOf(value: Value): number {
+  return typeof value === 'string' ? value.length : 1;
 }
 
 function isOrdered(operator: '<' | '<=' | '>' | '>=', one: Value, other: Value): boolean {
@@ -349,8 +393,8 @@ function isIn(list: Value, value: Value): boolean {
 }
 
 /** A longer text is no match, so that no value costs more than that. */
-function isMatch(pattern: Pattern | undefined, text: string): boolean {
-  return pattern !== undefined && text.length <= jobLimits.conditionMatchLengthMax && pattern.matches(text);
+function isMatch(pattern: Pattern | undefined, text: string, spend: Spend | undefined): boolean {
+  return pattern !== undefined && text.length <= jobLimits.conditionMatchLengthMax && pattern.matches(text, spend);
 }
 
 function reader<Ref>(operand: Operand<Ref>): (valueOf: ValueOf<Ref>) => Value | undefined {

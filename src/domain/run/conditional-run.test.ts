@@ -301,6 +301,34 @@ describe('a step that chooses its hosts', () => {
     expect([unmet.to, unmet.decision]).toEqual(['skipped', { step: { isMet: false, seen: [['params.now', null]] } }]);
   });
 
+  it('begins on no host where choosing them would compare more than a run may, and neither under another owner', () => {
+    const plan = planFrom(stages('hosts(look.outputs.v matches "(1*){20}x")'));
+    const many = Array.from({ length: 1_000 }, (_, at) => hostSubject(`h${at}` as HostId, `h${at}`));
+    const seeds = seedsOf(plan).map((seed) => ({ ...seed, subjects: many }));
+    const run = new Run({ id: RUN, state: 'created', round: 1, seq: 1, plan }, seeds, 1_000);
+    settle(run);
+    end(run, 0, END, { v: '1'.repeat(1_000) });
+    const write = run.write(2_000);
+    const { decision, places } = write.tasks[1]!;
+    expect([decision?.hosts?.chosen, places?.length]).toEqual([1_000, 1_000]);
+    expect(decision?.hosts?.fault).toContain('compares more than a run may');
+    run.landed(write, 1_000);
+    const next = new Run(
+      { id: RUN, state: 'running', round: 1, seq: 2, plan },
+      seeds.map((seed) =>
+        seed.task === 0
+          ? { ...seed, state: 'succeeded', executions: readExecutions(run, 0) }
+          : { ...seed, state: 'waiting', executions: readExecutions(run, 1), ...given({ decision }) },
+      ),
+      1_000,
+    );
+    for (const one of [run, next]) {
+      settle(one);
+      const states = new Set(one.task(1)!.crew.executions.map(({ state }) => state));
+      expect([...states]).toEqual(['not_started']);
+    }
+  });
+
   it('chooses of a step that had no turn what was skipped there', () => {
     const run = newRun(
       planFrom(`- { stage: a, steps: [{ step: look, command: [x], when: params.now }] }

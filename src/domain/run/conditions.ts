@@ -37,8 +37,8 @@ export interface TaskDecision {
   /** By the condition of its stage, and by its own. */
   readonly stage?: Verdict;
   readonly step?: Verdict;
-  /** Of hosts of a step before it: how many were chosen, of how many. */
-  readonly hosts?: { readonly of: number; readonly chosen: number };
+  /** Of hosts of a step before it: how many were chosen, of how many; or why they could not be, and then nothing of it is begun on any. */
+  readonly hosts?: { readonly of: number; readonly chosen: number; readonly fault?: string };
 }
 
 export function isPassedBy({ stage, step, hosts }: TaskDecision): boolean {

@@ -8,7 +8,7 @@ import { given } from '../../base/given.ts';
 import type { HostId, RunId, WorkerId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { Crew, type Now, type Order } from '../crew/crew.ts';
-import type { CrewOptions, Unreached } from '../crew/crew-options.ts';
+import type { CrewOptions } from '../crew/crew-options.ts';
 import type { Execution, FindRoute } from '../crew/execution.ts';
 import {
   emptyCounts,
@@ -31,11 +31,12 @@ import type { TaskState } from '../flow/task-machine.ts';
 import { chosenPlaces, type ChosenHosts } from './chosen-hosts.ts';
 import { isPassedBy, RunConditions, type TaskDecision } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, tasksOf, type RunPlan } from './plan.ts';
+import { WorkBudget } from '../expression/comparison-work.ts';
 import type { RolloutPosition } from '../rollout/position.ts';
 import { SharedTerms } from './shared-terms.ts';
 import { type RolloutAnswer, RunTask, type SeedTask, type TaskTerms } from './run-task.ts';
-import { beyondOfRun, outputsBytesOf, type StepOutputs } from './step-outputs.ts';
-import { fillFault, type WorkFill } from './work-fills.ts';
+import { beyondOfRun, outputIn, outputsBytesOf, type StepOutputs } from './step-outputs.ts';
+import { unfitBy } from './unfit.ts';
 
 export interface SeedRun {
   readonly id: RunId;
@@ -121,6 +122,8 @@ export class Run<Stream = unknown> {
   readonly #conditions: RunConditions;
   /** Of tasks that are over, as the flow knows them. */
   readonly #outputs: Map<number, StepOutputs | undefined>;
+  /** What choosing hosts may cost, in all. */
+  readonly #choiceBudget = new WorkBudget();
   /** Hosts that were chosen for a turn. */
   readonly #places = new Map<number, readonly number[]>();
   /** Something has its turn, and whether its condition is met no write says yet: the run is new, or of a new round. */
@@ -155,7 +158,10 @@ export class Run<Stream = unknown> {
           ofTasks,
           nowAt,
           plannedOf.get(seed.task)?.outputs,
-          this.#unfitBy(plannedOf.get(seed.task)?.fills),
+          unfitBy(plannedOf.get(seed.task) ?? {}, {
+            choiceFault: () => this.#conditions.of(seed.task)?.hosts?.fault,
+            outputOf: ({ task, output }) => outputIn(this.task(task)?.outputs, output),
+          }),
         ),
     );
     this.#byTask = new Map(this.tasks.map((task) => [task.task, task]));
@@ -168,7 +174,7 @@ export class Run<Stream = unknown> {
     for (const { chooses } of plannedOf.values()) if (chooses) this.#byTask.get(chooses.task)!.isAsked = true;
     this.#conditions = new RunConditions(
       this.plan,
-      { round: run.round, outputOf: (task, output) => this.#outputs.get(task)?.values[output] },
+      { round: run.round, outputOf: (task, output) => outputIn(this.#outputs.get(task), output) },
       (task, chooses) => this.#choose(task, chooses),
       seeds.flatMap(({ task, decision }) => (decision ? [[task, decision] as const] : [])),
     );
@@ -240,14 +246,6 @@ export class Run<Stream = unknown> {
     return this.#byTask.get(task)?.crew.at(task, ordinal);
   }
 
-  /** What steps before it have told stays while its turn lasts, so it is measured once for each round. */
-  #unfitBy(fills: readonly WorkFill[] | undefined): (() => Unreached | undefined) | undefined {
-    if (!fills) return undefined;
-    let measured: { readonly fault: Unreached | undefined } | undefined;
-    return () =>
-      (measured ??= { fault: fillFault(fills, (ref) => this.task(ref.task)?.outputs?.values[ref.output]) }).fault;
-  }
-
   *executions(): Iterable<Execution<Stream>> {
     for (const { crew } of this.tasks) yield* crew.executions;
   }
@@ -275,10 +273,15 @@ export class Run<Stream = unknown> {
     this.#toOpen.clear();
   }
 
-  #choose(task: number, chooses: ChosenHosts): { readonly of: number; readonly chosen: number } {
+  #choose(task: number, chooses: ChosenHosts): NonNullable<TaskDecision['hosts']> {
     const own = this.#byTask.get(task)!;
-    const places = chosenPlaces(chooses, own.subjects, this.#byTask.get(chooses.task)!.outcomes());
-    const hosts = { of: own.subjects.length, chosen: places.length };
+    const found = chosenPlaces(chooses, own.subjects, this.#byTask.get(chooses.task)!.outcomes(), this.#choiceBudget);
+    const places = 'fault' in found ? own.subjects.map((_, place) => place) : found;
+    const hosts = {
+      of: own.subjects.length,
+      chosen: places.length,
+      ...given({ fault: 'fault' in found ? found.fault : undefined }),
+    };
     if (places.length > 0) {
       own.choose(places);
       this.#places.set(task, places);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jobLimits } from '../../base/job-limits.ts';
-import { OUTPUT_REDUCERS, stepOutputs, ToldOfTask, typesOf, type DeclaredOutput } from './step-outputs.ts';
+import { OUTPUT_REDUCERS, stepOutputs, ToldOfTask, typesOf, type DeclaredOutput, outputIn } from './step-outputs.ts';
 
 const told = (...values: (string | undefined)[]) =>
   values.map((v, n) => ({ host: `web-${n + 1}`, values: v === undefined ? {} : { v } }));
@@ -107,4 +107,10 @@ describe('outputs of a step', () => {
     cost(2_000);
     expect(cost(32_000) / Math.max(1, cost(2_000))).toBeLessThan(100);
   });
+});
+
+it('is there under its own name, and under none that every object has', () => {
+  const outputs = { values: Object.fromEntries([['v', '1']]) };
+  expect(['v', 'w', 'constructor', 'toString'].map((name) => outputIn(outputs, name))).toEqual(['1', ...Array(3)]);
+  expect(outputIn(undefined, 'v')).toBeUndefined();
 });

@@ -43,6 +43,11 @@ export interface StepOutputs {
   readonly fault?: string;
 }
 
+/** Undefined where it has none of this name: nobody is given what every object has. */
+export function outputIn(outputs: StepOutputs | undefined, name: string): StepOutput | undefined {
+  return outputs && Object.hasOwn(outputs.values, name) ? outputs.values[name] : undefined;
+}
+
 /** What one host has told of those that are declared. */
 export interface ToldByHost {
   readonly host: string;

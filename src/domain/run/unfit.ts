@@ -1,0 +1,27 @@
+/** Why a task whose turn has come can be begun on none of its hosts. Pure. */
+import type { Unreached } from '../crew/crew-options.ts';
+import type { PlannedTask } from './plan.ts';
+import type { StepOutput } from './step-outputs.ts';
+import { fillFault, type OutputOfTask } from './work-fills.ts';
+
+interface Known {
+  /** Of the choice of its hosts, once that was tried. */
+  readonly choiceFault: () => string | undefined;
+  readonly outputOf: (ref: OutputOfTask) => StepOutput | undefined;
+}
+
+/**
+ * Undefined for one that is always fit. What steps before it have told stays while its turn lasts, so it is measured once for each round.
+ */
+export function unfitBy(
+  { fills = [], chooses }: Pick<PlannedTask, 'fills' | 'chooses'>,
+  { choiceFault, outputOf }: Known,
+): (() => Unreached | undefined) | undefined {
+  if (fills.length === 0 && !chooses) return undefined;
+  let measured: { readonly fault: Unreached | undefined } | undefined;
+  return () => {
+    const detail = choiceFault();
+    if (detail !== undefined) return { reason: 'bad-input', detail };
+    return (measured ??= { fault: fillFault(fills, outputOf) }).fault;
+  };
+}
