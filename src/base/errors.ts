@@ -121,6 +121,7 @@ export const errors = {
   'agent-revoked': { status: 403, retryable: false, title: 'The agent has been revoked' },
   'agent-copied': { status: 409, retryable: false, title: 'The agent shows itself twice' },
   'worker-revoked': { status: 403, retryable: false, title: 'The worker has been revoked' },
+  'worker-copied': { status: 409, retryable: false, title: 'The worker shows itself twice' },
   'protocol-unsupported': { status: 426, retryable: false, title: 'No common protocol version' },
   'frame-invalid': { status: 400, retryable: false, title: 'A frame could not be understood' },
   'worker-draining': { status: 503, retryable: true, title: 'The worker is being emptied' },

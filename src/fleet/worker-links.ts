@@ -4,18 +4,20 @@
  */
 import { isInForce } from '../app/enrolment.ts';
 import type { Clock } from '../base/clock.ts';
-import type { WorkerId } from '../base/ids.ts';
+import type { ServerId, WorkerId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { LinkHandlers } from '../link/link.ts';
 import { commonProtocol } from '../protocol/link/protocol-range.ts';
 import { WORKER_PROTOCOL, type WorkerHello, type WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
+import type { WorkerStartVerdict } from '../domain/fleet/worker-start.ts';
 import type { Store } from '../store/contract/store.ts';
 import type { WorkerRecord } from '../store/contract/worker.ts';
 import { AgentSnapshot } from './agent-snapshot.ts';
 import type { LinkedWorker, WorkerLink, WorkerRoster } from './worker-roster.ts';
 
 export interface WorkerLinksOptions {
-  readonly store: Pick<Store, 'workerFetch' | 'workerSeen'>;
+  readonly serverId: ServerId;
+  readonly store: Pick<Store, 'workerFetch' | 'workerSeen' | 'workerStartShow' | 'workerStartGone'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly roster: WorkerRoster;
@@ -30,6 +32,12 @@ export class WorkerLinks {
   readonly #options: WorkerLinksOptions;
   /** As last read; one that joined since is asked for when it links. */
   #enrolled: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
+  /** Of each worker, the start that is being let in. */
+  readonly #letIn = new Map<WorkerId, string>();
+  /** Of which the store is being told that they have gone. */
+  readonly #telling = new Map<WorkerId, Promise<void>>();
+  /** Starts of which the store does not know yet that they have come, or gone: told it again with the next look. */
+  readonly #untold = new Map<WorkerId, { readonly instance: string; readonly is: 'here' | 'gone' }>();
 
   constructor(options: WorkerLinksOptions) {
     this.#options = options;
@@ -40,6 +48,9 @@ export class WorkerLinks {
     this.#enrolled = new Map(workers.map((worker) => [worker.id, worker]));
     for (const { id, link } of this.#options.roster.all())
       if (this.refusalOf(id)) link.close('worker-revoked', 'The worker has been revoked.');
+    for (const [id, { instance, is }] of this.#untold)
+      if (is === 'gone') this.#tellGone(id, instance);
+      else void this.#tellHere(id, instance);
   }
 
   /** Why a worker may not link, as far as is known without asking. */
@@ -68,11 +79,12 @@ export class WorkerLinks {
       isGreeted = true;
       // Nothing but what has come in one piece with the hello is read before it is known who says it.
       link.pause();
-      return this.#recordOf(link.peer.id as WorkerId)
+      return this.#askedFor(link, frame)
         .then(
-          (record) => {
-            if (isClosed) return;
-            worker = this.#onHello(link, frame, record);
+          ({ record, verdict }) => {
+            if (verdict !== 'admitted') return isClosed ? undefined : this.#sendAway(link, verdict);
+            if (!isClosed) worker = this.#onHello(link, frame, record);
+            if (!worker) this.#noteGone(link.peer.id as WorkerId, frame);
             for (const said of early.splice(0)) hear(said);
           },
           () => link.close('database-unavailable', 'The record of the worker cannot be read now.'),
@@ -95,6 +107,56 @@ export class WorkerLinks {
       if (cached) return cached;
       throw error;
     });
+  }
+
+  /** Its record, and whether this start of it is the one that counts. */
+  async #askedFor(
+    link: WorkerLink,
+    { instance }: WorkerHello,
+  ): Promise<{ record: WorkerRecord | undefined; verdict: WorkerStartVerdict }> {
+    const id = link.peer.id as WorkerId;
+    const record = await this.#recordOf(id);
+    // Whoever says nothing of its start is of a version that knew of none; who may not link is told so first.
+    if (instance === undefined || !isInForce(record)) return { record, verdict: 'admitted' };
+    const other = this.#letIn.get(id);
+    if (other !== undefined && other !== instance) return { record, verdict: 'held' };
+    this.#letIn.set(id, instance);
+    try {
+      return { record, verdict: await this.#judge(id, instance) };
+    } finally {
+      this.#letIn.delete(id);
+    }
+  }
+
+  /** While the database is away, by what is linked here: nothing new can be given out then. */
+  async #judge(id: WorkerId, instance: string): Promise<WorkerStartVerdict> {
+    const { serverId, store, roster } = this.#options;
+    const there = roster.of(id)?.hello.instance;
+    const isOtherHere = there !== undefined && there !== instance;
+    try {
+      // That it has gone comes after that it was here before.
+      await this.#telling.get(id);
+      const verdict = await store.workerStartShow({ id, instance, serverId, isOtherHere });
+      if (verdict === 'admitted') this.#untold.delete(id);
+      return verdict;
+    } catch {
+      if (isOtherHere) return 'held';
+      this.#untold.set(id, { instance, is: 'here' });
+      return 'admitted';
+    }
+  }
+
+  async #tellHere(id: WorkerId, instance: string): Promise<void> {
+    const verdict = await this.#judge(id, instance);
+    const worker = this.#options.roster.of(id);
+    if (verdict !== 'admitted' && worker?.hello.instance === instance) this.#sendAway(worker.link, verdict);
+  }
+
+  #sendAway(link: WorkerLink, verdict: Exclude<WorkerStartVerdict, 'admitted'>): void {
+    if (verdict === 'held')
+      return link.close('link-busy', 'Another process of this worker is linked, or was a moment ago.');
+    this.#options.log.warn({ workerId: link.peer.id }, 'a worker shows itself twice: its data folder is in use twice');
+    return link.close('worker-copied', 'Another process of this worker is linked: its data folder is in use twice.');
   }
 
   #onHello(link: WorkerLink, hello: WorkerHello, record: WorkerRecord | undefined): LinkedWorker | undefined {
@@ -133,6 +195,28 @@ export class WorkerLinks {
     log.info({ workerId: worker.id, reason }, 'a worker is gone');
     onGone(worker);
     this.#noteSeen(worker, false);
+    this.#noteGone(worker.id, worker.hello);
+  }
+
+  /** Unless it is here by another link. */
+  #noteGone(id: WorkerId, { instance }: WorkerHello): void {
+    if (instance === undefined || this.#letIn.get(id) === instance) return;
+    if (this.#options.roster.of(id)?.hello.instance === instance) return;
+    this.#untold.set(id, { instance, is: 'gone' });
+    this.#tellGone(id, instance);
+  }
+
+  #tellGone(id: WorkerId, instance: string): void {
+    const { serverId, store } = this.#options;
+    const told = this.#untold.get(id);
+    const telling = store
+      .workerStartGone({ id, instance, serverId })
+      .then(
+        () => void (this.#untold.get(id) === told && this.#untold.delete(id)),
+        () => undefined,
+      )
+      .finally(() => void (this.#telling.get(id) === telling && this.#telling.delete(id)));
+    this.#telling.set(id, telling);
   }
 
   #noteSeen({ id, hello }: LinkedWorker, linked: boolean): void {

@@ -38,8 +38,9 @@ export interface LinkClientOptions extends LinkEnd {
 
 /** After a refusal that will not change by itself. */
 const REFUSED_PAUSE_MS = 60_000;
-/** One of two copies of an agent: it may be decided any time that it is the one. */
+/** One of two copies of an agent or a worker: it may be decided any time that it is the one. */
 const COPIED_PAUSE_MS = 10_000;
+const COPIED: ReadonlySet<string> = new Set(['agent-copied', 'worker-copied']);
 /** So long the peer may take to answer a farewell of ours before the line is cut. */
 const FAREWELL_MS = 1_000;
 
@@ -169,7 +170,7 @@ export function createLinkClient<In extends { t: string }, Out extends { t: stri
       client.current = undefined;
       const farewell = reason.toString();
       if (wasLinked && isErrorCode(farewell) && !errors[farewell].retryable) {
-        refusedFor = (farewell === 'agent-copied' ? COPIED_PAUSE_MS : REFUSED_PAUSE_MS) * (0.5 + random.next());
+        refusedFor = (COPIED.has(farewell) ? COPIED_PAUSE_MS : REFUSED_PAUSE_MS) * (0.5 + random.next());
         options.onRefused?.(farewell, errors[farewell].title);
         again(refusedFor);
       }

@@ -31,7 +31,7 @@ export interface ServerLinksOptions {
   readonly serverUrl: string;
   /** Others that it was told of in an earlier life. */
   readonly knownServers: readonly string[];
-  readonly hello: () => Pick<WorkerHello, 'workerId' | 'version' | 'agentAddress' | 'features'>;
+  readonly hello: () => Pick<WorkerHello, 'workerId' | 'version' | 'agentAddress' | 'features' | 'instance'>;
   /** After the hello. */
   readonly onLinked: (link: ServerLink) => void;
   readonly onFrame: (server: KnownServer, frame: ServerToWorkerFrame) => void;

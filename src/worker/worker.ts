@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import { limits } from '../base/limits.ts';
+import { newId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Service } from '../base/service.ts';
@@ -77,6 +78,7 @@ export class WorkerService implements Service {
 
   constructor(options: WorkerOptions) {
     const { id: workerId, agentAddress, clock, random, log } = options;
+    const instance = newId();
     const owners = new PartitionOwners();
     const find = (executor: NamedExecutor): LinkedExecutor | undefined => this.#find(executor);
     this.#options = options;
@@ -85,7 +87,13 @@ export class WorkerService implements Service {
       dial: options.dial,
       serverUrl: options.serverUrl,
       knownServers: options.knownServers ?? [],
-      hello: () => ({ workerId, version: options.version, agentAddress, features: [...this.#engines.keys()] }),
+      hello: () => ({
+        workerId,
+        version: options.version,
+        agentAddress,
+        features: [...this.#engines.keys()],
+        instance,
+      }),
       onLinked: (link) => this.#onServerLinked(link),
       onFrame: (server, frame) => serverWords.heard(server, frame),
       onUnlinked: ({ url }, link) => {

@@ -3099,6 +3099,15 @@ export interface components {
             drained: boolean;
             /** @description It is cut off for good since then */
             revokedAt?: string;
+            /** @description Another process of it shows itself now, and is given nothing: its data folder is in use twice */
+            copy?: {
+                /** Format: uuid */
+                instance: string;
+                /** @description RFC 3339, UTC */
+                since: string;
+                /** @description RFC 3339, UTC */
+                seenAt: string;
+            };
             version?: string;
             /** @description RFC 3339, UTC */
             joinedAt: string;

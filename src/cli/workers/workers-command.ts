@@ -109,7 +109,7 @@ function toFinish(worker: Worker): string {
 
 function stateOf(worker: Worker): string {
   if (worker.revokedAt !== undefined) return 'revoked';
-  return `${worker.linked ? 'linked' : 'away'}${worker.drained ? ', drained' : ''}`;
+  return `${worker.linked ? 'linked' : 'away'}${worker.drained ? ', drained' : ''}${worker.copy ? ', copied' : ''}`;
 }
 
 function underWay({ lanes }: Worker): string {
@@ -131,6 +131,11 @@ function describe(worker: Worker, utc: boolean): string {
     lines.push(
       `at ${timeText(worker.figuresAt, utc)}: ${worker.agents} agents, ${mebibytes(worker.rssBytes ?? 0)}, event ` +
         `loop ${Math.round(worker.lagMs ?? 0)} ms late`,
+    );
+  if (worker.copy)
+    lines.push(
+      `copied: another process of it shows itself since ${timeText(worker.copy.since, utc)} and is given nothing; its ` +
+        'data folder is in use twice. Stop the wrong one, and join it anew on an empty data folder',
     );
   const labels = Object.entries(worker.labels).map(([name, value]) => `${name}=${value}`);
   if (labels.length > 0) lines.push(`labels ${plainText(labels.join(' '))}`);

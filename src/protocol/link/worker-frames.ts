@@ -107,6 +107,7 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
     agentAddress: address,
     nowMs: instant,
     features: optional(list(text(64), 64)),
+    instance: optional(uuid),
   },
   agents: {
     agents: list(

@@ -24,6 +24,8 @@ export interface WorkerHello {
   nowMs: number;
   /** What it can do beyond agents: its engines, `ssh` and `process`. */
   features?: string[];
+  /** Which start of its process it is; none of two is told apart from the other by anything else. Absent of older ones. */
+  instance?: string;
 }
 
 /** All agents linked now, in several frames; `last` ends the snapshot, after which only changes follow. */

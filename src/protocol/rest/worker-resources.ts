@@ -52,6 +52,10 @@ export const Worker = z
     linked: z.boolean(),
     drained: z.boolean().describe('It takes no new work'),
     revokedAt: instant.optional().describe('It is cut off for good since then'),
+    copy: z
+      .object({ instance: z.uuid(), since: instant, seenAt: instant })
+      .optional()
+      .describe('Another process of it shows itself now, and is given nothing: its data folder is in use twice'),
     version: z.string().optional(),
     joinedAt: instant,
     agents: z.int().optional(),

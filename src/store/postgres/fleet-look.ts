@@ -36,6 +36,8 @@ export async function fleetLook(db: Executor, nowMs: number): Promise<FleetLook>
     revoked,
     servers,
     // Bytes in JSON are PostgreSQL's own text form: \\x and hex.
-    workers: workers.map((row) => workerRecord({ ...row, public_key: Buffer.from(row.public_key.slice(2), 'hex') })),
+    workers: workers.map((row) =>
+      workerRecord({ ...row, public_key: Buffer.from(row.public_key.slice(2), 'hex') }, nowMs),
+    ),
   };
 }

@@ -12,7 +12,12 @@ export function serverRegister(
   { id, url, version, leaseMs }: In<'serverRegister'>,
   nowMs: number,
 ): void {
-  tables.servers.set(id, { url, version, leaseUntilMs: nowMs + leaseMs });
+  tables.servers.set(id, {
+    url,
+    version,
+    leaseUntilMs: nowMs + leaseMs,
+    startedAtMs: tables.servers.get(id)?.startedAtMs ?? nowMs,
+  });
 }
 
 /** Extends a lease that is alive. One that has run out may have lost its partitions: false, and the server has to register anew. */

@@ -17,7 +17,7 @@ import { outputValuesList } from './output-value.ts';
 import * as owner from './owner-commit.ts';
 import { MemoryTables } from './rows.ts';
 import * as runs from './run.ts';
-import { workerSeen } from './worker.ts';
+import { workerSeen, workerStartGone, workerStartShow } from './worker.ts';
 
 export type SimulableStore = Pick<
   Store,
@@ -51,6 +51,8 @@ export type SimulableStore = Pick<
   | 'agentInstancesShow'
   | 'fleetLook'
   | 'workerSeen'
+  | 'workerStartShow'
+  | 'workerStartGone'
   | 'workerList'
   | 'workerFetch'
   | 'workerDrain'
@@ -180,6 +182,8 @@ export function createMemoryStore(
       servers: lease.serverList(tables, now()),
     }),
     workerSeen: async (worker) => workerSeen(tables, worker),
+    workerStartShow: async (start) => workerStartShow(tables, start, now()),
+    workerStartGone: async (start) => workerStartGone(tables, start, now()),
     workerList: async () => [...tables.workers.values()].map((worker) => ({ ...worker })),
     async workerFetch(id) {
       const worker = tables.workers.get(id);

@@ -2,6 +2,7 @@
 import type { AgentId, HostId, RunId, ServerId, WorkerId } from '../../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../../src/domain/run/partition.ts';
 import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.ts';
+import type { WorkerStarts } from '../../../src/domain/fleet/worker-start.ts';
 import type { ExecutionCounts, ExecutionState } from '../../../src/domain/crew/execution-machine.ts';
 import type { TaskState } from '../../../src/domain/flow/task-machine.ts';
 import type { TaskDecision } from '../../../src/domain/run/conditions.ts';
@@ -100,13 +101,14 @@ export class MemoryTables {
   readonly runs = new Map<RunId, RunRow>();
   /** By its day and content. */
   readonly work = new Map<string, StoredWork>();
-  readonly servers = new Map<ServerId, { url: string; version: string; leaseUntilMs: number }>();
+  readonly servers = new Map<ServerId, { url: string; version: string; leaseUntilMs: number; startedAtMs: number }>();
   readonly partitions: { readonly id: number; owner: ServerId | undefined; term: number }[] = Array.from(
     { length: PARTITION_COUNT },
     (_, id) => ({ id, owner: undefined, term: 0 }),
   );
   readonly agents = new Map<AgentId, AgentRow>();
   readonly workers = new Map<WorkerId, Mutable<WorkerRecord>>();
+  readonly workerStarts = new Map<WorkerId, WorkerStarts>();
   readonly presence = new Map<HostId, PresenceRow>();
   readonly facts = new Map<HostId, Readonly<Record<string, unknown>>>();
   readonly audit: AuditEntry[] = [];

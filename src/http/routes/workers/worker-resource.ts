@@ -15,7 +15,15 @@ export function workerResource({ worker, live }: SeenWorker): z.infer<typeof res
     agentAddress: worker.agentAddress,
     linked: live !== undefined || worker.linked,
     drained: worker.drained,
-    ...given({ revokedAt: instant(worker.revokedAtMs), version: worker.version }),
+    ...given({
+      revokedAt: instant(worker.revokedAtMs),
+      version: worker.version,
+      copy: worker.copy && {
+        instance: worker.copy.instance,
+        since: instant(worker.copy.sinceMs),
+        seenAt: instant(worker.copy.seenAtMs),
+      },
+    }),
     joinedAt: instant(worker.joinedAtMs),
     ...given({
       agents: live?.agents,

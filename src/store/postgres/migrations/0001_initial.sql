@@ -56,7 +56,9 @@ CREATE TABLE worker (
   -- Takes no new work; it and its servers learn of it by the fleet's hint.
   drained boolean NOT NULL DEFAULT false,
   -- Cut off for good: no link, no renewal, no credentials, on any server.
-  revoked_at_ms bigint
+  revoked_at_ms bigint,
+  -- Which start of it counts, and by which servers it is held: the record of src/domain/fleet/worker-start.ts.
+  starts jsonb
 );
 CREATE TABLE join_token (
   -- Null where each of several hosts has a secret of its own: join_token_host.
