@@ -184,9 +184,14 @@ for (const login of [['dash'], ['busybox', 'sh'], ['bash']]) {
     it('its deadline ends it, though the line is cut too', async () => {
       const shell = localShell(login);
       // Long enough for all that comes before it, on a busy machine too.
-      const order = orderOf('trap "" TERM; while :; do sleep 1; done', { timeoutMs: 8_000 });
+      const begun = join(scratch, `${login[0]}-begun`);
+      const order = orderOf('trap "" TERM; : >"$G"; while :; do sleep 1; done', {
+        timeoutMs: 8_000,
+        env: { G: begun },
+      });
       const first = await begin(shell, order, { liveAfterMs: 1 });
-      await until('it runs', () => first.pid);
+      // Its interpreter has its script by then.
+      await until('it runs', () => first.pid && existsSync(begun));
       await until('a watch is there', () => isWatched(order.attempt));
       clear(order.attempt);
       shell.cut();
