@@ -2,10 +2,11 @@
 import { EVERYTHING } from '../domain/access/access-node.ts';
 import { randomBytes } from 'node:crypto';
 import { DroverError } from '../base/errors.ts';
-import { newId, type TokenId } from '../base/ids.ts';
+import { newId, type RunId, type TokenId } from '../base/ids.ts';
 import type { Role } from '../domain/access/permission.ts';
 import { hashSecret } from '../pki/join-token.ts';
 import type { ApiToken } from '../store/contract/api-token.ts';
+import type { AuditEntry } from '../store/contract/audit.ts';
 import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
 
@@ -51,17 +52,31 @@ export function tokenList(ctx: AppContext, caller: Caller): Promise<readonly Api
   return ctx.store.apiTokenList(scopeOf(caller, 'access.token.view'));
 }
 
-/** By id or name, of those that are not revoked. */
-export async function tokenRevoke(ctx: AppContext, caller: Caller, idOrName: string): Promise<void> {
+/**
+ * By id or name, of those that are not revoked. What it has begun goes on, unless `cancelsRuns`: then a cancel of each of its runs that are
+ * under way is asked for by the same transaction, as `runs cancel` would. @returns how many were.
+ */
+export async function tokenRevoke(
+  ctx: AppContext,
+  caller: Caller,
+  idOrName: string,
+  { cancelsRuns }: { readonly cancelsRuns: boolean },
+): Promise<number> {
   assertCan(caller, 'access.token.revoke');
+  if (cancelsRuns) assertCan(caller, 'job.run.cancel');
   const open = (await ctx.store.apiTokenList(EVERYTHING)).filter(({ revokedAtMs }) => revokedAtMs === undefined);
   const found = open.find(({ id }) => id === idOrName) ?? open.find(({ name }) => name === idOrName);
-  const isRevoked =
-    found !== undefined &&
+  const cancelOf = (run: RunId): AuditEntry =>
+    auditOf(caller, 'job.run.cancel', `run/${run}`, { token: found!.name, isRevoked: true });
+  const cancelled =
+    found &&
     (await ctx.store.apiTokenRevoke(
       found.id,
       auditOf(caller, 'access.token.revoke', `token/${found.id}`, { name: found.name }),
+      ...(cancelsRuns ? [cancelOf] : []),
     ));
-  if (!isRevoked)
+  if (!cancelled)
     throw new DroverError('not-found', { detail: `There is no token ${idOrName} that could be revoked.` });
+  for (const run of cancelled) ctx.ownership.wake(run);
+  return cancelled.length;
 }

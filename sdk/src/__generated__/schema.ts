@@ -1047,7 +1047,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke an API token */
+        /** Revoke an API token. Its runs go on, unless they are cancelled with it, for which job.run.cancel is asked as well */
         delete: operations["revokeToken"];
         options?: never;
         head?: never;
@@ -1593,6 +1593,10 @@ export interface components {
             revokedAt?: string;
             /** @description Shown once */
             token: string;
+        };
+        ApiTokenRevoked: {
+            /** @description Its runs that were under way and are cancelled with it */
+            cancelledRuns: number;
         };
         AuditCheck: {
             /** @description Entries that this answer is about */
@@ -9116,7 +9120,9 @@ export interface operations {
     };
     revokeToken: {
         parameters: {
-            query?: never;
+            query?: {
+                cancelRuns?: "true" | "false";
+            };
             header?: {
                 /** @description The same key with the same request gets the first answer again */
                 "Idempotency-Key"?: string;
@@ -9128,12 +9134,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
-            204: {
+            /** @description Revoke an API token. Its runs go on, unless they are cancelled with it, for which job.run.cancel is asked as well */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ApiTokenRevoked"];
+                };
             };
             /** @description bad-input */
             400: {

@@ -5,6 +5,7 @@ import { limits } from '../../base/limits.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
 import { duration, Faults } from '../input.ts';
 import { timeText } from '../render.ts';
+import { plainText } from '../text-width.ts';
 import { openSession } from '../servers/session.ts';
 
 interface TokenFlags extends AnswerFlags {
@@ -56,10 +57,21 @@ function addTokens(program: Command): void {
       );
     },
   );
-  command(tokens, 'revoke', { summary: 'revoke an API token', examples: ['drover tokens revoke ci'] })
+  command(tokens, 'revoke', {
+    summary: 'revoke an API token',
+    description:
+      'Revoke an API token: it is good for nothing from then on. Runs that it has begun go on, unless --cancel-runs ' +
+      'cancels those that are under way.',
+    examples: ['drover tokens revoke ci', 'drover tokens revoke ci --cancel-runs'],
+  })
     .argument('<token>', 'name or id')
-    .action(async (token: string, flags: AnswerFlags) => {
-      await openSession().client.DELETE('/api/v1/tokens/{token}', { params: { path: { token } } });
-      await answer(flags, { revoked: token }, () => `revoked ${token}`);
+    .option('--cancel-runs', 'also cancel its runs that are under way')
+    .action(async (token: string, flags: AnswerFlags & { readonly cancelRuns?: boolean }) => {
+      const query = { cancelRuns: flags.cancelRuns ? 'true' : 'false' } as const;
+      const { cancelledRuns } = dataOf(
+        await openSession().client.DELETE('/api/v1/tokens/{token}', { params: { path: { token }, query } }),
+      );
+      const runs = flags.cancelRuns ? `, and cancelled ${cancelledRuns} ${cancelledRuns === 1 ? 'run' : 'runs'}` : '';
+      await answer(flags, { revoked: token, cancelledRuns }, () => `revoked ${plainText(token)}${runs}`);
     });
 }

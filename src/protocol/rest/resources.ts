@@ -373,6 +373,9 @@ export const ApiToken = z
 export const ApiTokenCreated = ApiToken.extend({ token: z.string().describe('Shown once') }).meta({
   id: 'ApiTokenCreated',
 });
+export const ApiTokenRevoked = z
+  .object({ cancelledRuns: z.int().describe('Its runs that were under way and are cancelled with it') })
+  .meta({ id: 'ApiTokenRevoked' });
 export const AgentJoin = z
   .strictObject({
     secret: text(200),

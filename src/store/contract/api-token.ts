@@ -1,6 +1,6 @@
 /** Tokens that callers of the API show. */
 import type { Scope } from '../../domain/access/access-node.ts';
-import type { TokenId } from '../../base/ids.ts';
+import type { RunId, TokenId } from '../../base/ids.ts';
 import type { Role } from '../../domain/access/permission.ts';
 import type { AuditEntry } from './audit.ts';
 
@@ -23,5 +23,14 @@ export interface ApiTokenStore {
   /** Those of these tokens that are revoked or not there any more. */
   apiTokenRevokedOf(ids: readonly TokenId[]): Promise<readonly TokenId[]>;
   apiTokenList(scope: Scope): Promise<readonly ApiToken[]>;
-  apiTokenRevoke(id: TokenId, audit: AuditEntry): Promise<boolean>;
+  /**
+   * In one transaction with its audit entry. `cancelOf`: of each run that it has begun, or the last round of it, and that is under way a
+   * cancel is asked for too, with the entry that this makes. Undefined: it is revoked already, or not there. Else the runs that are
+   * cancelled by it.
+   */
+  apiTokenRevoke(
+    id: TokenId,
+    audit: AuditEntry,
+    cancelOf?: (run: RunId) => AuditEntry,
+  ): Promise<readonly RunId[] | undefined>;
 }

@@ -2,21 +2,26 @@
 import { inScope } from './scope.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
 import { given } from '../../base/given.ts';
-import type { TokenId } from '../../base/ids.ts';
+import type { RunId, TokenId } from '../../base/ids.ts';
 import type { Role } from '../../domain/access/permission.ts';
 import type { ApiToken, ApiTokenStore } from '../contract/api-token.ts';
 import type { AuditEntry } from '../contract/audit.ts';
-import { auditAppend } from './audit/audit.ts';
+import { TERMINAL_RUN_STATES } from '../../domain/flow/run-machine.ts';
+import { auditAppend, auditAppendMany } from './audit/audit.ts';
 import type { Executor, Pool } from './pool.ts';
 import type { StoreParts } from './store-parts.ts';
 
-export function apiTokenStore({ pool, ownPool, now }: StoreParts): ApiTokenStore {
+export function apiTokenStore({ pool, ownPool, hints, now }: StoreParts): ApiTokenStore {
   return {
     apiTokenCreate: (api, entry) => apiTokenCreate(pool, api, entry, now()),
     apiTokenFetch: (hash) => apiTokenFetch(pool, hash),
     apiTokenRevokedOf: (ids) => apiTokenRevokedOf(ownPool, ids),
     apiTokenList: (scope) => apiTokenList(pool, scope),
-    apiTokenRevoke: (id, entry) => apiTokenRevoke(pool, id, entry, now()),
+    async apiTokenRevoke(id, entry, cancelOf) {
+      const cancelled = await apiTokenRevoke(pool, id, entry, { nowMs: now(), ...given({ cancelOf }) });
+      for (const run of cancelled ?? []) hints.notify('run', run);
+      return cancelled;
+    },
   };
 }
 
@@ -93,13 +98,40 @@ async function apiTokenList(db: Executor, scope: Scope): Promise<readonly ApiTok
   return rows.map(tokenRecord);
 }
 
-async function apiTokenRevoke(pool: Pool, id: TokenId, audit: AuditEntry, nowMs: number): Promise<boolean> {
+async function apiTokenRevoke(
+  pool: Pool,
+  id: TokenId,
+  audit: AuditEntry,
+  { nowMs, cancelOf }: { readonly nowMs: number; readonly cancelOf?: (run: RunId) => AuditEntry },
+): ReturnType<ApiTokenStore['apiTokenRevoke']> {
   return pool.transaction(async (tx) => {
     const { rowCount } = await tx.query(
       'UPDATE api_token SET revoked_at_ms = $2 WHERE id = $1 AND revoked_at_ms IS NULL',
       [id, nowMs],
     );
-    if (rowCount > 0) await auditAppend(tx, audit, nowMs);
-    return rowCount > 0;
+    if (rowCount === 0) return undefined;
+    const cancelled = cancelOf ? await runsCancel(tx, id, audit.actor.name, nowMs) : [];
+    const detail = cancelOf ? { ...audit.detail, cancelledRuns: cancelled.length } : audit.detail;
+    await auditAppendMany(tx, [{ ...audit, detail }, ...cancelled.map((run) => cancelOf!(run))], nowMs);
+    return cancelled;
   });
+}
+
+/** Of all that it has under way, but for what is being cancelled already. Starts that are being written are waited for. */
+async function runsCancel(tx: Executor, id: TokenId, by: string, nowMs: number): Promise<readonly RunId[]> {
+  await tx.query('SELECT 1 FROM run_load WHERE principal = $1 FOR UPDATE', [id]);
+  // In one order, as everybody locks runs.
+  const { rows } = await tx.query<{ id: RunId }>(
+    `SELECT id FROM run WHERE id IN (SELECT run_id FROM run_active WHERE principal = $1) ORDER BY id FOR UPDATE`,
+    [id],
+  );
+  const cancelled = await tx.query<{ id: RunId }>(
+    `UPDATE run SET cancel_requested_at_ms = $2, cancel_requested_by = $3
+     WHERE id = ANY ($1::uuid[]) AND cancel_requested_at_ms IS NULL AND NOT state = ANY ($4)
+     RETURNING id`,
+    [rows.map((row) => row.id), nowMs, by, TERMINAL_RUN_STATES],
+  );
+  const ids = cancelled.rows.map((row) => row.id);
+  await tx.query('UPDATE run_active SET cancel_requested = true WHERE run_id = ANY ($1::uuid[])', [ids]);
+  return ids;
 }

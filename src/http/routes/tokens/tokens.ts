@@ -52,12 +52,18 @@ export const tokenRoutes = [
     id: 'revokeToken',
     method: 'DELETE',
     path: '/tokens/{token}',
-    summary: 'Revoke an API token',
+    summary:
+      'Revoke an API token. Its runs go on, unless they are cancelled with it, for which job.run.cancel is asked as well',
     permission: 'access.token.revoke',
     params: z.strictObject({ token: z.string().max(200).describe('Id or name') }),
-    status: 204,
+    query: z.strictObject({ cancelRuns: z.enum(['true', 'false']).default('false') }),
+    status: 200,
+    response: r.ApiTokenRevoked,
     errors: ['not-found'],
-    handle: ({ ctx, caller, params }) => tokenRevoke(ctx, caller, params.token),
+    async handle({ ctx, caller, params, query }) {
+      const cancelsRuns = query.cancelRuns === 'true';
+      return { cancelledRuns: await tokenRevoke(ctx, caller, params.token, { cancelsRuns }) };
+    },
   }),
   operation({
     id: 'getSelf',
