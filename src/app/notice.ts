@@ -3,7 +3,7 @@ import { DroverError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { noticeLimits } from '../base/notice-limits.ts';
 import { noticeText, type NoticeText } from '../domain/notice/notice-text.ts';
-import type { NoticeRule } from '../domain/notice/subscription.ts';
+import { subscriptionFaults, type NoticeRule } from '../domain/notice/subscription.ts';
 import type { NoticeFilter, NoticeRecord, NoticeRuleRecord, NoticeTry } from '../store/contract/notice.ts';
 import type { Page } from '../store/contract/page.ts';
 import { assertCan, auditOf, scopeOf, type Caller } from './caller.ts';
@@ -11,9 +11,16 @@ import type { AppContext } from './context.ts';
 
 type Stored = Pick<AppContext, 'store'>;
 
-/** Throws `channel-not-found`, `too-many-notice-rules`. */
+/** Throws `bad-input`, `channel-not-found`, `too-many-notice-rules`. */
 export async function noticeRuleAdd(ctx: Stored, caller: Caller, rule: NoticeRule): Promise<NoticeRuleRecord> {
   assertCan(caller, 'notice.rule.edit');
+  const faults = subscriptionFaults({ ...rule, lateAfter: rule.lateAfterMs }).map(({ key, event }) => ({
+    pointer: `#/${key}`,
+    code: 'bad-input' as const,
+    detail: `${key} belongs to the event ${event}, of which the rule does not tell: add it to on, or leave ${key} out.`,
+  }));
+  if (faults.length > 0)
+    throw new DroverError('bad-input', { detail: faults.map(({ detail }) => detail).join(' '), faults });
   const id = newId();
   const answer = await ctx.store.noticeRuleAdd(
     id,

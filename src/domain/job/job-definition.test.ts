@@ -99,6 +99,11 @@ describe('a job', () => {
       `job: j\nnotify:\n  - { chanel: c, on: [] }\nstages:\n${stage('s')}`,
       ['3:5 bad-input', '3:7 job-key-unknown', '3:18 bad-input'],
     ],
+    [
+      'a share and a time of events that nobody is told of',
+      `job: j\nnotify:\n  - { channel: c, on: [failed], lost_share: 10%, late_after: 1h }\nstages:\n${stage('s')}`,
+      ['3:33 bad-input', '3:50 bad-input'],
+    ],
     ['an alias', `job: &a j\nowner: *a\nstages:\n${stage('s')}`, ['1:9 job-unreadable', '2:8 job-unreadable']],
     ['a merge key', `job: j\n<<: { owner: x }\nstages:\n${stage('s')}`, ['2:1 job-unreadable']],
     ['a tag', `job: !secret j\nstages:\n${stage('s')}`, ['1:14 job-unreadable']],

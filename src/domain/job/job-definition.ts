@@ -7,6 +7,7 @@ import { given } from '../../base/given.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { checkLengths } from './check-lengths.ts';
 import { checkConditions } from './check-conditions.ts';
+import { checkNotify } from './check-notify.ts';
 import { checkSteps } from './check-steps.ts';
 import { entriesOf, itemsOf, readTree, type TreeNode } from './document-tree.ts';
 import { checkStages } from './check-graph.ts';
@@ -47,6 +48,7 @@ export function parseJob(text: string): ParsedJob {
   );
   const isWhole = (path: string): boolean => !broken.has(path);
   const parameters = checkParameters(tree, plain, isWhole, faults);
+  checkNotify(tree, isWhole, faults);
   checkStages(tree, faults);
   let known: StepReferences | undefined;
   const references = (): StepReferences => (known ??= new StepReferences(tree));

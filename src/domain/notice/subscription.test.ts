@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { given } from '../../base/given.ts';
 import { emptyCounts } from '../crew/execution-machine.ts';
-import { eventOf, NOTICE_EVENTS, noticesOf, ruleFits, type RunEnd } from './subscription.ts';
+import { eventOf, NOTICE_EVENTS, noticesOf, ruleFits, subscriptionFaults, type RunEnd } from './subscription.ts';
 
 const end = (state: RunEnd['state'], counts: Partial<RunEnd['counts']> = {}, before?: RunEnd['state']): RunEnd => ({
   state,
@@ -70,4 +70,13 @@ it('gives each channel one notice of an end, whoever asks for it', () => {
     { channel: 'a', event: 'failed' },
     { channel: 'b', event: 'lost' },
   ]);
+});
+
+it('says of which event a share and a time are, where nobody is told of that', () => {
+  expect(subscriptionFaults({ on: ['failed'], lostShare: 0, lateAfter: 1 })).toEqual([
+    { key: 'lostShare', event: 'lost' },
+    { key: 'lateAfter', event: 'late' },
+  ]);
+  expect(subscriptionFaults({ on: ['lost', 'late'], lostShare: 10, lateAfter: 1 })).toEqual([]);
+  expect(subscriptionFaults({ on: ['failed'] })).toEqual([]);
 });

@@ -25,6 +25,22 @@ export interface NoticeRule extends Subscription {
   readonly team?: string;
 }
 
+/** What would be kept and never mean anything: each belongs to one event. */
+export function subscriptionFaults({
+  on,
+  lostShare,
+  lateAfter,
+}: {
+  readonly on: readonly NoticeEvent[];
+  readonly lostShare?: unknown;
+  readonly lateAfter?: unknown;
+}): readonly { readonly key: 'lostShare' | 'lateAfter'; readonly event: NoticeEvent }[] {
+  return [
+    ...(lostShare !== undefined && !on.includes('lost') ? [{ key: 'lostShare', event: 'lost' } as const] : []),
+    ...(lateAfter !== undefined && !on.includes('late') ? [{ key: 'lateAfter', event: 'late' } as const] : []),
+  ];
+}
+
 /** What rules are held against. */
 export interface ToldRun {
   readonly job?: string;
