@@ -6,6 +6,7 @@ import { ROOT } from '../domain/access/access-node.ts';
 import { EXECUTION_STATES, type ExecutionState } from '../domain/crew/execution-machine.ts';
 import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import { isOfCommand, type RunPlan } from '../domain/run/plan.ts';
+import { isRepeatedWhole } from '../domain/run/round.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
@@ -164,13 +165,22 @@ async function checkAnew(
   assertCan(caller, head.permission);
   // Refused here, where it is not checked: it may end, or have others, a moment later.
   if (!isTerminalRun(head.state)) throw notFinished(id);
-  if (!states.some((state) => head.counts[state] > 0)) throw nothingToRetry(id, states, head.counts);
+  if (!states.some((state) => head.counts[state] > 0)) {
+    const isWhole =
+      states.includes('failed') &&
+      head.state === 'failed' &&
+      (await ctx.store.runFetch(id))?.tasks?.some(isRepeatedWhole);
+    if (!isWhole) throw nothingToRetry(id, states, head.counts);
+  }
   const seed = await ctx.store.runSeed(id);
   if (!seed) return undefined;
   const { hosts: known } = await ctx.hosts.directory();
   const byId = new Map(known.map((host) => [host.id, host]));
+  const whole = new Set(
+    seed.tasks.flatMap((one) => (states.includes('failed') && isRepeatedWhole(one) ? [one.task] : [])),
+  );
   const ofTask = Map.groupBy(
-    seed.executions.filter(({ state }) => states.includes(state)),
+    seed.executions.filter(({ state, task }) => states.includes(state) || (state === 'succeeded' && whole.has(task))),
     ({ task }) => task,
   );
   const used = new Map<string, RunAccounts['used'][number]>();
@@ -222,8 +232,10 @@ function notFinished(id: RunId): DroverError {
 }
 
 function nothingToRetry(id: RunId, states: readonly ExecutionState[], counts?: RunRecord['counts']): DroverError {
-  const none = `No execution of run ${id} is ${states.join(' or ')}.`;
+  const none = `No execution of run ${id} is ${states.join(' or ')}, and none of its steps has failed by its outputs.`;
   const are = EXECUTION_STATES.flatMap((state) => (counts && counts[state] > 0 ? [`${counts[state]} ${state}`] : []));
-  const next = are.length === 0 ? '' : ` There are ${are.join(', ')}. Repeat all of it (all states), or run it anew.`;
+  const skipped = counts && counts.skipped > 0 ? ' What was skipped since has its turn with --skipped.' : '';
+  const next =
+    are.length === 0 ? '' : ` There are ${are.join(', ')}.${skipped} Repeat all of it (all states), or run it anew.`;
   return new DroverError('nothing-to-retry', { detail: `${none}${next}` });
 }

@@ -160,7 +160,10 @@ export function workerFault({ select, prefer = 'all' }: WorkerChoice): { hosts: 
     const parsed = parseTarget(text);
     if (parsed.ok) continue;
     const { column, detail } = parsed.fault;
-    const told = `What is said of workers is not valid at column ${column}: ${detail}.`;
+    const told =
+      text.trim() === ''
+        ? `No worker is named: say all, names or labels of workers.`
+        : `What is said of workers is not valid at column ${column}: ${detail}.`;
     return { hosts: [], fault: { pointer: `#/${field}`, code: 'bad-target', detail: told } };
   }
   return { hosts: [] };

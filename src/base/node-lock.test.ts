@@ -13,7 +13,7 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireFolderLock } from './node-lock.ts';
+import { acquireFolderLock, lockHolder } from './node-lock.ts';
 
 let parent: string;
 let folder: string;
@@ -109,4 +109,14 @@ describe('the lock of a data folder', () => {
       process.env.PATH = PATH;
     }
   });
+});
+
+it('tells who has a folder, as long as that process is there', async () => {
+  expect(lockHolder(folder)).toBeUndefined();
+  const held = await acquireFolderLock(folder, 'worker');
+  expect(lockHolder(folder)).toBe(process.pid);
+  held.release();
+  const { pid } = spawnSync('true');
+  writeFileSync(lock, `${pid}`);
+  expect(lockHolder(folder)).toBeUndefined();
 });

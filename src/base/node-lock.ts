@@ -65,6 +65,18 @@ export async function acquireFolderLock(
   return { release: () => closeSync(held) };
 }
 
+/** The process that has the folder, as far as its lock tells; undefined where none of ours is there that could. */
+export function lockHolder(folder: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(folder, LOCK), 'utf8'));
+    if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The open file; the lock goes when it is closed. Throws `data-folder-in-use`, `data-folder-unwritable`. */
 function takeLock(folder: string): number {
   const path = join(folder, LOCK);

@@ -279,7 +279,10 @@ class Up {
       'worker',
       'worker',
       { env: { ...env, ...MANY_CONNECTIONS.env }, execArgv: [...NODE_FLAGS, ...MANY_CONNECTIONS.nodeFlags] },
-      ['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl],
+      [
+        ...['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl],
+        ...(this.#config.processUser === undefined ? [] : ['--process-user', this.#config.processUser]),
+      ],
     );
     const { agentAddress } = await child.start<{ agentAddress: string }>();
     // Agents are sent away for as long as no worker is linked. Only a live link has a count of agents.

@@ -14,6 +14,8 @@ export interface UpConfig {
   readonly agentsAs: string | undefined;
   /** They run as our own user, and nobody has said that this is meant: whoever runs scripts here could read our token. */
   readonly isTokenExposed: boolean;
+  /** As whom its worker carries out tasks without hosts; absent: it carries out none. */
+  readonly processUser: string | undefined;
   readonly json: boolean;
   /** Undefined: PostgreSQL of our own. */
   readonly databaseUrl: string | undefined;
@@ -30,6 +32,7 @@ export function parseConfig(): UpConfig {
       listen: { type: 'string', default: '127.0.0.1:7400' },
       agents: { type: 'string', default: '1' },
       'agents-as': { type: 'string' },
+      'process-user': { type: 'string' },
       json: { type: 'boolean', default: false },
     },
     strict: true,
@@ -48,10 +51,30 @@ export function parseConfig(): UpConfig {
     dataDir: resolve(values.data ?? upDataDir()),
     listen: values.listen,
     agents,
+    processUser: processUser(values['process-user']),
     json: values.json,
     databaseUrl,
-    ...agentsUser(values['agents-as'], agents),
+    ...scriptsUsers(values['agents-as'], agents, values['process-user']),
   };
+}
+
+function processUser(asked: string | undefined): string | undefined {
+  if (asked !== undefined && !findAccount(asked))
+    throw new DroverError('bad-input', {
+      detail: `--process-user wants a user of this machine; there is no ${asked}.`,
+    });
+  return asked;
+}
+
+/** Our token can be read by scripts of agents that run as we do, and by tasks that do. */
+function scriptsUsers(
+  asked: string | undefined,
+  agents: number,
+  tasksAs: string | undefined,
+): Pick<UpConfig, 'agentsAs' | 'isTokenExposed'> {
+  const users = agentsUser(asked, agents);
+  const areTasksOurs = tasksAs !== undefined && findAccount(tasksAs)?.uid === process.getuid?.();
+  return { ...users, isTokenExposed: users.isTokenExposed || areTasksOurs };
 }
 
 /** Root's agents become nobody unless somebody says otherwise. Who is not root has no other user to give them. */

@@ -119,16 +119,22 @@ async function unreachedText({ message, cause }: DroverUnreachableError): Promis
   const { networkWords } = await import('../base/network-words.ts');
   const [url = ''] = message.split(' was not reached: ');
   const words = networkWords(cause);
-  return `${words === undefined ? message : `${url} was not reached: ${words}.`}\n${unreachedAdvice(url, message)}`;
+  const { lockHolder } = await import('../base/node-lock.ts');
+  return `${words === undefined ? message : `${url} was not reached: ${words}.`}\n${unreachedAdvice(url, message, lockHolder)}`;
 }
 
-function unreachedAdvice(url: string, message: string): string {
+function unreachedAdvice(url: string, message: string, holderOf: (folder: string) => number | undefined): string {
   const own = ownFolderOf(url);
   const isAnother = /certificate|altname|self.signed|ssl|tls/i.test(message);
   if (own !== undefined && isAnother)
     return (
       `Something else listens there than the drover up of this machine (data in ${own}), whose authority did not sign ` +
       'what it shows. No token was sent to it. Find out what it is (ss -ltnp), and stop it.'
+    );
+  if (own !== undefined && holderOf(own) !== undefined)
+    return (
+      `It is the drover up of this machine, which runs and whose server does not: it is starting, or starts again. Try again in a ` +
+      `moment; why is in ${own}/logs/server.log.`
     );
   if (own !== undefined)
     return (

@@ -37,7 +37,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     await program.parseAsync([...words], { from: 'user' });
     return Number(process.exitCode ?? EXIT.succeeded);
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.succeeded;
+    if (error instanceof CommanderError && error.exitCode === 0) return helped(error, words);
     const { message, code, problem } = await explain(
       error instanceof CommanderError ? await worded(error, words) : error,
     );
@@ -52,6 +52,18 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 /** Letters and signs of ASCII are as they are; for all else is loaded what tells it from what commands a terminal. */
 async function shown(message: string): Promise<string> {
   return /^[\n\x20-\x7e]*$/.test(message) ? message : (await import('./text-width.ts')).plainLines(message);
+}
+
+/** Help of a group does for a command of it that there is not; but whoever calls for it hears that, and a script does not go on. */
+async function helped(error: CommanderError, words: readonly string[]): Promise<number> {
+  if (error.code !== 'commander.helpDisplayed') return EXIT.succeeded;
+  const { strayWord } = await import('./word-fault.ts');
+  const all = new Command('drover');
+  await addCommands(all, 'completion');
+  const stray = strayWord(all, words);
+  if (stray === undefined) return EXIT.succeeded;
+  note(`drover: ${await shown(stray)}`);
+  return EXIT.usage;
 }
 
 /** A fault may be about any command, so all of them are loaded for it. */

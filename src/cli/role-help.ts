@@ -24,6 +24,7 @@ const ROLES: readonly {
         'user that scripts on this machine run as (default: nobody for root, else yourself; then tokens for operators are refused)',
       ],
       ['--agents <n>', 'agents, as hosts local-1 … local-n (default: one, as this machine)'],
+      ['--process-user <user>', 'carry out tasks without hosts on this machine too, as this user (default: none)'],
       ['--json', 'print {"ready":true,"url":…,"token":…} when it can take work'],
     ],
     examples: ['drover up', 'drover up --data ./data --listen 127.0.0.1:0 --agents 3 --json'],

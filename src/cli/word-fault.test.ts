@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { addCommands } from './commands.ts';
 import { commonLast } from './program.ts';
-import { wordFault } from './word-fault.ts';
+import { strayWord, wordFault } from './word-fault.ts';
 
 const program = new Command('drover').exitOverride().configureOutput({ writeErr: () => undefined });
 beforeAll(() => addCommands(program, 'completion'));
@@ -48,6 +48,13 @@ describe('a command line with a wrong word', () => {
   ])('%s', async (line, words) => {
     expect(await told(line)).toMatch(words);
   });
+});
+
+it('is told of a call for help, where it names a command that there is not', () => {
+  const stray = (line: string): string | undefined => strayWord(program, line.split(' '));
+  expect(stray('channels create --help')).toMatch(/^drover channels has no command create\./);
+  expect(stray('hosts rm --help')).toContain('Did you mean drover hosts remove?');
+  expect(['channels --help', 'channels add --help', 'hosts show web-1 --help', '--help'].map(stray)).toEqual(Array(4));
 });
 
 describe('options that every command has', () => {

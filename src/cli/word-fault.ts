@@ -64,6 +64,13 @@ export function wordFault(error: CommanderError, program: Command, words: readon
   }
 }
 
+/** Of a call for help: what is wrong with it, where it names a command that there is not. */
+export function strayWord(program: Command, words: readonly string[]): string | undefined {
+  const { command, path, rest } = commandAt(program, words, '');
+  if (rest === undefined || command.commands.length === 0 || command.registeredArguments.length > 0) return undefined;
+  return `${['drover', ...path].join(' ')} has no command ${rest}.${commandHint(program, command, path, rest)}`;
+}
+
 /** As far as the words name commands, and no further than to an option that is unknown there; `rest` is the first that names none. */
 function commandAt(
   program: Command,

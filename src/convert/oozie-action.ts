@@ -48,7 +48,7 @@ class ActionReader {
     if (interval !== undefined)
       this.#remark(
         { file, line },
-        `The ${interval} minutes between retries are not carried over: a retry follows at once.`,
+        `The time between retries (${interval} min) is not carried over: a retry follows at once.`,
       );
     if (attributes.has('cred'))
       this.#remark({ file, line }, `The credentials ${attributes.get('cred')!} are not carried over.`);

@@ -70,7 +70,7 @@ describe('a watcher', () => {
       [id, HOSTS - 1],
     );
     await database.query(
-      `INSERT INTO run_event SELECT $1, 2 + n / 3, 'kind-' || n % 3, n, '{}' FROM generate_series(1, $2::int) AS n`,
+      `INSERT INTO run_event SELECT $1, 2 + n / 3, 'kind-' || n % 3, n, '{}', n % 3 FROM generate_series(1, $2::int) AS n`,
       [id, ENTRIES],
     );
     await database.query("UPDATE run SET state = 'cancelled', finished_at_ms = 1, seq = $2 WHERE id = $1", [

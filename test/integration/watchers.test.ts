@@ -48,7 +48,7 @@ async function newRun(hosts: number): Promise<RunId> {
 async function commit(id: RunId, from: number, to: number, runState = 'running'): Promise<void> {
   await api.database.query(
     `WITH moved AS (UPDATE run SET seq = seq + 1, state = $4, finished_at_ms = CASE WHEN $4 = 'succeeded' THEN 1 END WHERE id = $1 RETURNING seq),
-          told AS (INSERT INTO run_event (run_id, seq, kind, at_ms, detail) SELECT $1, seq, kind, n, '{}' FROM moved, unnest(ARRAY['a', 'b']) WITH ORDINALITY AS k(kind, n))
+          told AS (INSERT INTO run_event (run_id, seq, kind, at_ms, detail, place) SELECT $1, seq, kind, n, '{}', n FROM moved, unnest(ARRAY['a', 'b']) WITH ORDINALITY AS k(kind, n))
      UPDATE execution SET seq = moved.seq, state = 'running' FROM moved WHERE run_id = $1 AND ordinal >= $2 AND ordinal < $3`,
     [id, from, to, runState],
   );

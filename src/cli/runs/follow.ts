@@ -81,6 +81,8 @@ class Follower {
   #latest: Run;
   #steps: StepNames = new Map();
   #failures = 0;
+  /** That the entries of the timeline have come to. */
+  #round = 1;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #drawn = '';
   #stopDrawing: (() => void) | undefined;
@@ -161,9 +163,11 @@ class Follower {
     if (this.#failures === FAILURES_SHOWN + 1) this.#say(this.#paint.dim('… further failures are in the result'));
   }
 
-  /** What keeps it from going on, and how it goes on. */
+  /** What keeps it from going on, and how it goes on. What was asked in a round before the present one is over with it. */
   async #happened(entry: Schemas['TimelineEntry']): Promise<void> {
-    const { id } = this.#latest;
+    const { id, round } = this.#latest;
+    if (entry.kind === 'retried') this.#round = Number(entry.detail.round);
+    if (this.#round < round) return;
     const next = new Map([
       ['paused', `drover runs resume ${id}`],
       ['batch-asks', `drover runs answer ${id} yes --batch ${String(entry.detail.batch)}`],

@@ -118,6 +118,12 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
 /** Without an expression it is all of them. */
 async function workerOf(faults: Faults, asked: string | true, flag = '--on-worker'): Promise<string> {
   const select = asked === true ? 'all' : asked;
+  if (select.trim() === '') {
+    faults.add(
+      `${flag} ${JSON.stringify(select)} names no worker: say all, names or labels of workers, or leave the words out.`,
+    );
+    return select;
+  }
   const { parseTarget } = await import('../../domain/target/expression.ts');
   const parsed = parseTarget(select);
   if (!parsed.ok)

@@ -175,7 +175,7 @@ export function addRunsCommands(program: Command): void {
     }),
   )
     .argument('<id>', RUN_ID)
-    .option('--failed', 'hosts where it failed')
+    .option('--failed', 'hosts where it failed; of a step that failed by its outputs, all')
     .option('--lost', 'hosts that went out of reach')
     .option('--timed-out', 'hosts where it took too long')
     .option('--not-started', 'hosts that were off')

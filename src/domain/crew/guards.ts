@@ -23,7 +23,7 @@ export interface GuardedEnd {
 
 type Watched = Pick<
   Execution<unknown>,
-  'state' | 'route' | 'unlinkedAt' | 'silentSince' | 'heardFrom' | 'runningSinceAt'
+  'state' | 'subject' | 'route' | 'unlinkedAt' | 'silentSince' | 'heardFrom' | 'runningSinceAt'
 >;
 
 /** Since when it is out of reach, and since when its agent is here and silent: `route` is the way to it now. */
@@ -44,7 +44,7 @@ export function guardedEnd(
   if (route && execution.route && !isSameExecutor(route.executor, execution.route.executor))
     return lost('agent-replaced', 'The host was enrolled anew while this attempt was out.');
   if (nowAt >= lossDueAt(execution, policy))
-    return lost('link-lost', 'The host was out of reach for too long; what it did is told as soon as it is back.');
+    return lost('link-lost', execution.subject.kind === 'none' ? WORKER_AWAY : HOST_AWAY);
   if (!route) return undefined;
   if (nowAt >= silenceDueAt(execution, policy))
     return lost('status-unknown', 'The host is linked, but nobody has told whether it took the order.');
@@ -91,6 +91,9 @@ function silenceDueAt(execution: Watched, policy: GuardPolicy): number {
     ? silentSince + silenceMsMax(policy, heardFrom)
     : Number.POSITIVE_INFINITY;
 }
+
+const HOST_AWAY = 'The host was out of reach for too long; what it did is told as soon as it is back.';
+const WORKER_AWAY = 'Its worker was out of reach for too long; what it did there is told as soon as that is back.';
 
 function lost(reason: GuardedEnd['reason'], detail: string): GuardedEnd {
   return { to: 'lost', reason, detail };

@@ -53,6 +53,8 @@ export interface BatchStanding {
   readonly isOver: (end: number) => boolean;
   /** Hosts that have failed, as it is decided. */
   readonly failures: number;
+  /** Whether any has its turn to come, as it is decided. */
+  readonly isLeft: boolean;
 }
 
 /** Before anything of it has gone out in this round. Batches of which all is over, as in a new round that repeats a part, are passed by. */
@@ -72,7 +74,8 @@ export function advanceRollout(
   if (before.phase === 'asking') return before;
   if (before.phase === 'waiting')
     return nowMs >= dueMsOf(policy, before) ? begun(before, before.batch + 1, standing, nowMs) : before;
-  if (policy.onMaxFailed === 'pause' && isBreached(policy, before, standing))
+  // Where nothing is left to begin there is nothing to ask.
+  if (policy.onMaxFailed === 'pause' && standing.isLeft && isBreached(policy, before, standing))
     return moved(before, { phase: 'asking', why: 'max-failed', sinceMs: nowMs, turn: before.turn + 1 });
   const isLast = before.batch >= ends.length - 1;
   if (isLast || !isOver(ends[before.batch]!)) return before;

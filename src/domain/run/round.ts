@@ -6,6 +6,7 @@ import { given } from '../../base/given.ts';
 import type { TaskState } from '../flow/task-machine.ts';
 import { isPassedBy, type TaskDecision } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, type RunPlan } from './plan.ts';
+import type { StepOutputs } from './step-outputs.ts';
 
 /** A task as it is stored, with the executions that it has now: those that wait again among them. */
 export interface TaskBefore {
@@ -16,6 +17,20 @@ export interface TaskBefore {
   /** Executions of it are opened anew. */
   readonly isAgain: boolean;
   readonly decision?: TaskDecision;
+}
+
+/**
+ * Whether a round that repeats what has failed repeats all of a task: its hosts have succeeded, and what they were to tell is missing or
+ * does not agree. Which of them would have had to tell something else nobody knows.
+ */
+export function isRepeatedWhole({
+  state,
+  outputs,
+}: {
+  readonly state: TaskState;
+  readonly outputs?: StepOutputs | undefined;
+}): boolean {
+  return state === 'failed' && outputs?.fault !== undefined;
 }
 
 export interface RoundOpened {

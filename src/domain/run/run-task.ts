@@ -177,7 +177,8 @@ export class RunTask<Stream = unknown> {
   /** When it is to be looked at, if nothing is heard until then, by the owner's monotonic clock. */
   get dueAt(): number {
     if (!this.#isActive) return Number.POSITIVE_INFINITY;
-    return Math.min(this.crew.dueAt, this.#stopping ? Number.POSITIVE_INFINITY : this.#batchDueAt);
+    const isHalted = this.#isPaused || this.#stopping !== undefined;
+    return Math.min(this.crew.dueAt, isHalted ? Number.POSITIVE_INFINITY : this.#batchDueAt);
   }
 
   /** What waits for a turn in a new round is not sent before that, but is over when that is not to come. */
@@ -227,7 +228,8 @@ export class RunTask<Stream = unknown> {
   advance(now: Now, findRoute: FindRoute<Stream>): void {
     if (!this.#isActive || this.#isIdle) return;
     this.crew.look(now, findRoute);
-    this.#advancePosition(now);
+    // Of what is paused no batch begins, and nobody is asked.
+    if (!this.#isPaused) this.#advancePosition(now);
     const { start, stop } = this.#admission(this.crew.changes.decided, this.limitExceeded);
     if (stop) {
       this.limitExceeded = true;
@@ -266,6 +268,7 @@ export class RunTask<Stream = unknown> {
       ends: this.ends,
       isOver: (end) => this.crew.isOverBefore(end),
       failures: failuresIn(this.terms.policy, this.crew.changes.decided),
+      isLeft: this.crew.changes.decided.waiting > 0,
     };
   }
 

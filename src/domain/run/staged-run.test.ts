@@ -66,6 +66,29 @@ describe('a run in batches', () => {
     expect(world.state).toBe('succeeded');
   });
 
+  it('begins no batch and asks nothing while somebody has paused it, and waits for no time then', () => {
+    const world = new RolloutWorld(3, { batches: batches('1'), between: { kind: 'wait', ms: 60_000 } });
+    world.settle();
+    endAll(world);
+    world.run.pause('somebody');
+    world.settle();
+    world.at += 61_000;
+    world.settle();
+    expect([world.position, world.run.dueAt]).toMatchObject([{ batch: 0, phase: 'waiting' }, Number.POSITIVE_INFINITY]);
+    world.run.resume('somebody', world.at);
+    world.settle();
+    expect([world.position, out(world)]).toMatchObject([{ batch: 1, phase: 'going' }, [1]]);
+  });
+
+  it('asks nothing where nothing is left to begin', () => {
+    const limit = { maxFailed: { kind: 'count', count: 0 }, onMaxFailed: 'pause' } as const;
+    const world = new RolloutWorld(2, { batches: batches('1'), ...limit });
+    world.settle();
+    endAll(world);
+    endAll(world, 1);
+    expect([world.state, world.position?.phase]).toEqual(['failed', 'going']);
+  });
+
   it('starts nothing more when the answer is no, whoever hears it', () => {
     for (const isOther of [false, true]) {
       const world = new RolloutWorld(3, { batches: batches('1'), between: { kind: 'ask' } });

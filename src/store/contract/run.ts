@@ -175,7 +175,8 @@ export interface RunStore {
     audit: AuditEntry,
   ): Promise<'answered' | 'already-answered' | 'stale' | 'not-found'>;
   /**
-   * Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits.
+   * Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits. With `failed` also
+   * those that succeeded of tasks that have failed by their outputs (`isRepeatedWhole`).
    * Only on a terminal run. Throws `too-many-runs` where whoever asks for it has no room for it.
    * `seen`: the number of the write after which it was looked at; where another has followed, it has `changed`, and nothing is opened.
    */

@@ -17,7 +17,7 @@ export async function timelineList(
   page: { limit: number; afterSeq?: number },
 ): Promise<readonly TimelineEntry[]> {
   const { rows } = await db.query<{ seq: number; at_ms: number; kind: string; detail: Record<string, unknown> }>(
-    'SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq, at_ms LIMIT $3',
+    'SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq, place LIMIT $3',
     [id, page.afterSeq ?? 0, page.limit],
   );
   return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
@@ -32,19 +32,26 @@ export async function timelineAfter(
   const { rows } = await db.query<{ seq: number; at_ms: number; kind: string; detail: Record<string, unknown> }>({
     name: 'timeline-after',
     text: `SELECT seq, at_ms, kind, detail FROM run_event WHERE run_id = $1 AND seq > $2 AND seq <= $3
-           ORDER BY seq, at_ms, kind OFFSET $4 LIMIT $5`,
+           ORDER BY seq, place OFFSET $4 LIMIT $5`,
     values: [id, after.seq, page.toSeq, after.skip, page.limit],
   });
   return rows.map((row) => ({ runId: id, seq: row.seq, atMs: row.at_ms, kind: row.kind, detail: row.detail }));
 }
 
+/** All that is told of a run under one seq is in one call. */
 export async function timelineWrite(tx: Executor, entries: readonly TimelineEntry[]): Promise<void> {
   if (entries.length === 0) return;
+  const before = new Map<string, number>();
+  const places = entries.map(({ runId, seq }) => {
+    const place = before.get(`${runId} ${seq}`) ?? 0;
+    before.set(`${runId} ${seq}`, place + 1);
+    return place;
+  });
   await tx.query({
     name: 'timeline-write',
-    text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail)
+    text: `INSERT INTO run_event (run_id, seq, kind, at_ms, detail, place)
       SELECT *
-      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[])
+      FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[], $6::int[])
       ON CONFLICT DO NOTHING`,
     values: [
       entries.map((e) => e.runId),
@@ -52,6 +59,7 @@ export async function timelineWrite(tx: Executor, entries: readonly TimelineEntr
       entries.map((e) => e.kind),
       entries.map((e) => e.atMs),
       entries.map((e) => JSON.stringify(e.detail)),
+      places,
     ],
   });
 }

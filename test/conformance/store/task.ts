@@ -126,6 +126,47 @@ export function taskConformance(world: () => StoreWorld): void {
     });
   });
 
+  describe('a step that has failed by its outputs', () => {
+    it('is repeated whole by a round that repeats what has failed, and by no other', async () => {
+      const { store } = world();
+      const { id, fence } = await planned(world());
+      const counts = { ...emptyCounts(), succeeded: 2 };
+      const outputs = { values: {}, fault: 'The output v is missing: no host has told it.' };
+      const skipped = [1, 2].map(
+        (number) => ({ runId: id, task: number, to: 'skipped', counts: emptyCounts(), seq: 2 }) as const,
+      );
+      await store.ownerCommit({
+        fence,
+        executions: [done(id, 0, {}), done(id, 1, {})],
+        tasks: [{ runId: id, task: 0, to: 'failed', counts, seq: 2, outputs }, ...skipped],
+        runs: [{ runId: id, to: 'failed', counts, seq: 2, finishedAtMs: 9 }],
+        timeline: [],
+      });
+      expect((await store.runRetry(id, ['lost', 'skipped'], audit)).kind).toBe('nothing-to-retry');
+      expect(await store.runRetry(id, ['failed'], audit)).toMatchObject({ kind: 'opened', executions: 2 });
+      const { items } = await store.executionList(id, {}, { limit: 10 });
+      expect(items.map(({ task: number, attempt, state }) => [number, attempt, state])).toEqual([
+        [0, 2, 'waiting'],
+        [0, 2, 'waiting'],
+      ]);
+    });
+  });
+
+  describe('the timeline of a run', () => {
+    it('has what one write tells in the order in which it tells it, also twice the same', async () => {
+      const { store } = world();
+      const { id, fence } = await planned(world());
+      const kinds = ['steps-opened', 'batch-began', 'dispatched', 'batch-began', 'asked'];
+      const timeline = kinds.map((kind, at) => ({ runId: id, seq: 2, kind, atMs: 100 - at, detail: { at } }));
+      await store.ownerCommit({ fence, executions: [], tasks: [], runs: [], timeline });
+      const told = (await store.timelineList(id, { limit: 10, afterSeq: 1 })).map(({ kind, detail }) => [
+        kind,
+        detail.at,
+      ]);
+      expect(told).toEqual(kinds.map((kind, at) => [kind, at]));
+    });
+  });
+
   describe('a run with a plan', () => {
     it('is written with the executions of what comes first, and tells the rest by its hosts', async () => {
       const { id } = await planned(world());

@@ -136,7 +136,7 @@ export function createMemoryStore(
     timelineList: async (id, { limit, afterSeq = 0 }) =>
       [...(tables.runs.get(id)?.timeline ?? [])]
         .filter(({ seq }) => seq > afterSeq)
-        .sort((a, b) => a.seq - b.seq || a.atMs - b.atMs)
+        .sort((a, b) => a.seq - b.seq)
         .slice(0, limit),
     executionFetch: async (key) => execution.executionFetch(tables, key),
     executionList: async (id, filter, page) => execution.executionList(tables, id, filter, page),

@@ -1,4 +1,5 @@
 /** What the owner of a partition reads of a run, and what it decided, written at once or not at all, as `store/postgres/owner-commit/` does it. */
+import { isDeepStrictEqual } from 'node:util';
 import { createHash } from 'node:crypto';
 import { given } from '../../../src/base/given.ts';
 import type { AttemptKey, RunId } from '../../../src/base/ids.ts';
@@ -264,5 +265,6 @@ function lateReportOf(row: RunRow, report: LateReportChange): LateReport {
 /** One entry of a kind for a change of a run. */
 function timelineAdd(tables: MemoryTables, entry: TimelineEntry): void {
   const timeline = tables.runs.get(entry.runId)?.timeline;
-  if (!timeline?.some(({ seq, kind }) => seq === entry.seq && kind === entry.kind)) timeline?.push(entry);
+  // A write that lands twice tells nothing twice.
+  if (!timeline?.some((one) => isDeepStrictEqual(one, entry))) timeline?.push(entry);
 }

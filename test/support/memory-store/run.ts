@@ -13,7 +13,7 @@ import { jobLimits } from '../../../src/base/job-limits.ts';
 import { isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
 import { canTaskMove } from '../../../src/domain/flow/task-machine.ts';
 import { runLoadBytes } from '../../../src/domain/run/run-load.ts';
-import { roundOpened } from '../../../src/domain/run/round.ts';
+import { isRepeatedWhole, roundOpened } from '../../../src/domain/run/round.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
 import type { Subject } from '../../../src/domain/run/subject.ts';
 import { storedWork, workOf, type Work } from '../../../src/domain/work/work.ts';
@@ -267,7 +267,11 @@ export function runRetry(
   const { run } = row;
   if (!isTerminalRun(run.state)) return { kind: 'not-finished' };
   if (seen !== undefined && run.seq !== seen) return { kind: 'changed' };
-  const chosen = row.executions.filter(({ state }) => states.includes(state));
+  const isWhole = (task: number): boolean =>
+    run.plan !== undefined && states.includes('failed') && isRepeatedWhole(row.tasks[task]!);
+  const chosen = row.executions.filter(
+    ({ state, task }) => states.includes(state) || (state === 'succeeded' && isWhole(task)),
+  );
   if (chosen.length === 0) return { kind: 'nothing-to-retry' };
   mustHaveRoom(tables, audit.actor.id, hostsOf(row));
   const seq = run.seq + 1;

@@ -219,7 +219,9 @@ CREATE TABLE output_value (
 ALTER TABLE output_blob ALTER bytes SET STORAGE EXTERNAL;
 ALTER TABLE output_chunk ALTER bytes SET STORAGE EXTERNAL;
 CREATE TABLE run_event (
-  run_id uuid NOT NULL, seq bigint NOT NULL, kind text NOT NULL, at_ms bigint NOT NULL, detail jsonb NOT NULL, PRIMARY KEY (run_id, seq, kind)
+  run_id uuid NOT NULL, seq bigint NOT NULL, kind text NOT NULL, at_ms bigint NOT NULL, detail jsonb NOT NULL,
+  -- Among those of one write, as it has them.
+  place int NOT NULL DEFAULT 0, PRIMARY KEY (run_id, seq, place)
 ) PARTITION BY RANGE (run_id);
 -- Once per run and account, so that a use is audited once however often a run asks.
 CREATE TABLE account_use (

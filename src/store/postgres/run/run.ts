@@ -193,6 +193,11 @@ export async function runAnswer(
   });
 }
 
+/** Of an execution of the run $1, for the states $2: see `isRepeatedWhole`. */
+const IS_REPEATED = `(state = ANY ($2) OR ('failed' = ANY ($2) AND state = 'succeeded' AND task IN (
+  SELECT t.task FROM task t WHERE t.run_id = $1 AND t.state = 'failed' AND t.outputs ->> 'fault' IS NOT NULL
+)))`;
+
 export async function runRetry(
   pool: Pool,
   id: RunId,
@@ -208,11 +213,11 @@ export async function runRetry(
     if (seen !== undefined && run.seq !== seen) return { kind: 'changed' };
     const seq = run.seq + 1;
     await tx.query(
-      'INSERT INTO execution_history SELECT * FROM execution WHERE run_id = $1 AND state = ANY ($2) ON CONFLICT DO NOTHING',
+      `INSERT INTO execution_history SELECT * FROM execution WHERE run_id = $1 AND ${IS_REPEATED} ON CONFLICT DO NOTHING`,
       [id, states],
     );
     const reopened = await tx.query<{ task: number }>(
-      `UPDATE execution SET ${FRESH_ATTEMPT}, round = $3, failures_in_round = 0, seq = $4 WHERE run_id = $1 AND state = ANY ($2)
+      `UPDATE execution SET ${FRESH_ATTEMPT}, round = $3, failures_in_round = 0, seq = $4 WHERE run_id = $1 AND ${IS_REPEATED}
        RETURNING task`,
       [id, states, run.round + 1, seq],
     );
