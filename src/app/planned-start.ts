@@ -13,7 +13,7 @@ import { planOf } from '../domain/job/plan-of.ts';
 import { partitionOf } from '../domain/run/partition.ts';
 import { firstTasks, tasksOf, type RunPlan } from '../domain/run/plan.ts';
 import { hostSubject, NO_SUBJECT, type Subject } from '../domain/run/subject.ts';
-import { workFaults } from '../domain/work/work.ts';
+import { isGate, workFaults } from '../domain/work/work.ts';
 import type { NewTask } from '../domain/run/new-task.ts';
 import type { JobReference, RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
@@ -84,8 +84,8 @@ export async function plannedBegin(ctx: AppContext, caller: Caller, input: Plann
 
 /** For people, in lists of runs too: what each step goes to stands with the step. */
 function targetsText(steps: readonly ExpandedStep[]): string {
-  const [first, ...others] = new Set(steps.map(({ targets }) => targets));
-  if (others.length === 0) return first!;
+  const [first, ...others] = new Set(steps.flatMap(({ targets, work }) => (isGate(work) ? [] : [targets])));
+  if (others.length === 0) return first ?? '';
   const all = [first, ...others].map((text) => `(${text})`).join(' or ');
   return all.length <= limits.targetExpressionLengthMax ? all : `(${first}) or … (and ${others.length} more)`;
 }
@@ -96,7 +96,10 @@ interface SettledSteps {
   readonly used: RunAccounts['used'];
 }
 
-/** Steps that say the same hosts share one list of them. */
+/** A gate goes to no host and no worker. */
+const NOBODY: Awaited<ReturnType<typeof expandTargets>> = { hosts: [] };
+
+/** Steps that say the same hosts share one list of them. Gates have an empty one. */
 async function stepsSettled(
   ctx: AppContext,
   caller: Caller,
@@ -122,19 +125,21 @@ async function stepsSettled(
     const { worker } = step.placement;
     const from = planned[number]!.chooses && settled[planned[number]!.chooses.task]!.list;
     const expression = from === undefined ? step.targets : JSON.stringify([from, step.chooses?.besides]);
-    const listKey = worker ? '' : JSON.stringify([expression, step.policy.order]);
+    const isWaiting = isGate(step.work);
+    const listKey = isWaiting ? 'gate' : worker ? '' : JSON.stringify([expression, step.policy.order]);
     let list = lists.get(listKey);
     if (!list) {
       const ofStep = [...lists.values()][from ?? -1]?.hosts;
-      const { hosts, fault } =
-        found.get(expression) ??
-        (worker
-          ? workerFault(worker)
-          : ofStep
-            ? await hostsAmong(ctx, ofStep, step.chooses?.besides)
-            : await expandTargets(ctx, step.targets));
+      const { hosts, fault } = isWaiting
+        ? NOBODY
+        : (found.get(expression) ??
+          (worker
+            ? workerFault(worker)
+            : ofStep
+              ? await hostsAmong(ctx, ofStep, step.chooses?.besides)
+              : await expandTargets(ctx, step.targets)));
       if (fault && !found.has(expression)) told(fault);
-      found.set(expression, { hosts, ...given({ fault }) });
+      if (!isWaiting) found.set(expression, { hosts, ...given({ fault }) });
       const ordered = fault ? [] : inOrderOf(hosts, step.policy, id);
       list = { at: lists.size, hosts: ordered, subjects: worker ? [NO_SUBJECT] : ordered.map(subjectOf) };
       lists.set(listKey, list);

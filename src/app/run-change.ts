@@ -1,4 +1,4 @@
-/** Cancel, pause, resume, answer and retry: the wish is written and audited; the run's owner carries it out. */
+/** Cancel, pause, resume and retry: the wish is written and audited; the run's owner carries it out. */
 import { othersTurn } from '../base/clock.ts';
 import { DroverError, errorCodeOf } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
@@ -10,6 +10,7 @@ import { isRepeatedWhole } from '../domain/run/round.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import { accountUse } from './account.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
+import { questionsOf } from './run-answer.ts';
 import type { AppContext } from './context.ts';
 import { runAccounts, type RunAccounts } from './run-account.ts';
 
@@ -51,71 +52,6 @@ export async function runResume(ctx: AppContext, caller: Caller, id: RunId, reas
     throw new DroverError('run-asks', {
       detail: `Nobody has paused run ${id}: it asks whether to go on. Answer: drover runs answer ${id} yes.`,
     });
-  return (await ctx.store.runHead(id))!;
-}
-
-interface Question {
-  readonly task: number;
-  readonly turn: number;
-  /** After which it is asked, from 1. */
-  readonly batch: number;
-  readonly step: string;
-  /** With its stage: a step's name is its own there alone. */
-  readonly path: string;
-}
-
-/** What its rollouts ask that nobody has answered. */
-function questionsOf({ plan = [], tasks = [] }: RunRecord): Question[] {
-  const names = new Map(
-    plan.flatMap((stage) => stage.tasks.map(({ task, name }) => [task, { step: name, path: `${stage.name}/${name}` }])),
-  );
-  return tasks.flatMap(({ task, position, answer }) =>
-    position?.phase === 'asking' && answer?.turn !== position.turn
-      ? [{ task, turn: position.turn, batch: position.batch + 1, ...names.get(task)! }]
-      : [],
-  );
-}
-
-interface RunAnswerSaid {
-  /** Where several ask. */
-  readonly step?: string;
-  /** Of the question that whoever answers has seen. */
-  readonly batch?: number;
-  readonly goesOn: boolean;
-  readonly reason: string;
-}
-
-/** To the question that a rollout of the run asks: of the step, where several do. */
-export async function runAnswer(
-  ctx: AppContext,
-  caller: Caller,
-  id: RunId,
-  { step, batch, goesOn, reason }: RunAnswerSaid,
-): Promise<RunRecord> {
-  assertCan(caller, 'job.run.answer');
-  const run = await ctx.store.runFetch(id);
-  if (!run) throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
-  const asked = questionsOf(run).filter((one) => step === undefined || one.step === step || one.path === step);
-  const [question, other] = asked;
-  if (question === undefined)
-    throw new DroverError('nothing-asked', {
-      detail: `Run ${id}${step === undefined ? '' : `, step ${step},`} asks nothing that is not answered.`,
-    });
-  if (other)
-    throw new DroverError('bad-input', {
-      detail: `Several steps ask: ${asked.map((one) => one.path).join(', ')}. Say which with step.`,
-    });
-  const { task, turn } = question;
-  // Two who have seen one question: the answer of the second is not to the next one.
-  if (batch !== undefined && batch !== question.batch)
-    throw new DroverError('nothing-asked', {
-      detail: `Step ${question.path} of run ${id} asks after batch ${question.batch} by now, and not after batch ${batch}.`,
-    });
-  const audit = auditOf(caller, 'job.run.answer', `run/${id}`, { step: question.path, goesOn, reason });
-  const answer = await ctx.store.runAnswer(id, task, { turn, goesOn, by: caller.actor.name }, audit);
-  if (answer !== 'answered')
-    throw new DroverError('nothing-asked', { detail: `Step ${question.path} of run ${id} was answered meanwhile.` });
-  ctx.ownership.wake(id);
   return (await ctx.store.runHead(id))!;
 }
 
@@ -165,13 +101,8 @@ async function checkAnew(
   assertCan(caller, head.permission);
   // Refused here, where it is not checked: it may end, or have others, a moment later.
   if (!isTerminalRun(head.state)) throw notFinished(id);
-  if (!states.some((state) => head.counts[state] > 0)) {
-    const isWhole =
-      states.includes('failed') &&
-      head.state === 'failed' &&
-      (await ctx.store.runFetch(id))?.tasks?.some(isRepeatedWhole);
-    if (!isWhole) throw nothingToRetry(id, states, head.counts);
-  }
+  if (!states.some((state) => head.counts[state] > 0) && !(await hasTaskIn(ctx, head, states)))
+    throw nothingToRetry(id, states, head.counts);
   const seed = await ctx.store.runSeed(id);
   if (!seed) return undefined;
   const { hosts: known } = await ctx.hosts.directory();
@@ -209,6 +140,16 @@ async function checkAnew(
   if (fault) throw new DroverError(fault.code, { detail: fault.detail });
   await accountUse(ctx, caller.actor, id, [...used.values()]);
   return seed.run.seq;
+}
+
+/** Whether an approval or a wait of it has ended so, or a step has failed though none of its executions has. */
+async function hasTaskIn(ctx: AppContext, { id, job }: RunRecord, states: readonly ExecutionState[]): Promise<boolean> {
+  const { tasks = [] } = (job && (await ctx.store.runFetch(id))) ?? {};
+  return tasks.some(
+    (task) =>
+      (task.gate?.end !== undefined && states.includes(task.gate.end)) ||
+      (states.includes('failed') && isRepeatedWhole(task)),
+  );
 }
 
 /** Of a run of several steps, which of them is told of; a command has no names for its parts. */

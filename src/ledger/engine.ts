@@ -7,12 +7,12 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { AttemptId } from '../base/ids.ts';
 import type { Service } from '../base/service.ts';
-import type { Work } from '../domain/work/work.ts';
+import type { CarriedWork } from '../domain/work/work.ts';
 import type { AgentReport, ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import type { OutputFacts, OutputRange } from './outputs.ts';
 
 /** What an engine carries out: work of a kind that it has named, and what holds beside it for this run. */
-export type ExecutionOrder = Omit<ExecutionSpec, 'work'> & { readonly work: Work };
+export type ExecutionOrder = Omit<ExecutionSpec, 'work'> & { readonly work: CarriedWork };
 
 /** The host that it is done to, as the run has it: id and name are what the script is told. Without them it is done to none. */
 export interface AttemptSubject {
@@ -105,7 +105,7 @@ export interface Engine extends Service {
   /** The start of the machine on which attempts run and end with it; empty where they outlive it. Known once it has started. */
   readonly bootId: string;
   /** Of the work that it carries out. Any other is refused by the ledger, and never begun. */
-  readonly kinds: readonly Work['kind'][];
+  readonly kinds: readonly CarriedWork['kind'][];
   /** Throws where the order is none for this engine: then nothing is known of the attempt. Its work may be of any kind. */
   traceOf(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): AcceptTrace;
   /** Its acceptance is on disk. At most once for an attempt, but for one that `resume` has called absent. */

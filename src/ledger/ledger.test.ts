@@ -12,7 +12,7 @@ import { until } from '../../test/support/until.ts';
 import { othersTurn, systemClock } from '../base/clock.ts';
 import { attemptId, newRunId, type AttemptId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
-import type { Work } from '../domain/work/work.ts';
+import type { CarriedWork } from '../domain/work/work.ts';
 import type { ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import { report as reportShape } from '../protocol/link/common-shapes.ts';
 import type {
@@ -43,7 +43,7 @@ const work = specOf('true', { timeoutMs: 1_000, killAfterMs: 100, outputKeptByte
 
 class NotingEngine implements Engine {
   readonly name = 'noting';
-  kinds: readonly Work['kind'][] = ['script'];
+  kinds: readonly CarriedWork['kind'][] = ['script'];
   bootId = 'boot';
   readonly begun: string[] = [];
   readonly resumed: { attempt: string; trace: Trace }[] = [];

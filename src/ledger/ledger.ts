@@ -12,7 +12,7 @@ import { pause, type Clock } from '../base/clock.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { knownWork, type StoredWork } from '../domain/work/work.ts';
+import { knownCarriedWork, type StoredWork } from '../domain/work/work.ts';
 import type { AgentReport, ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import type {
   AttemptEnd,
@@ -283,7 +283,7 @@ export class Ledger {
     sink.openOutput({ keptBytes: spec.outputKeptBytes, secrets: Object.values(spec.secrets) });
     // What a journal has from before work had kinds says none.
     const told = spec.work as StoredWork | undefined;
-    const work = told && knownWork(told);
+    const work = told && knownCarriedWork(told);
     if (!work || !engine.kinds.includes(work.kind))
       return sink.ended({
         outcome: { kind: 'refused', reason: 'work-kind-unknown' },

@@ -4,9 +4,11 @@ import { assert } from '../base/assert.ts';
 import type { AttemptId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { Route } from '../domain/run/executor.ts';
-import type { Run, RunWrite, TaskWrite } from '../domain/run/run.ts';
+import type { Run } from '../domain/run/run.ts';
+import type { RunWrite, TaskWrite } from '../domain/run/run-write.ts';
 import { isPassedBy, passedBecause } from '../domain/run/conditions.ts';
 import { isOfCommand, tasksOf } from '../domain/run/plan.ts';
+import { tellGates } from './gate-entries.ts';
 import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import { dueMsOf } from '../domain/rollout/position.ts';
 import type { ExecutionChange, LateReportChange, TaskChange } from '../store/contract/owner-commit.ts';
@@ -146,6 +148,7 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   if (tasks.length > 0) {
     if (!isOfCommand(run.plan)) tellTasks(run, tasks, entry);
     tellRollouts(run, tasks, entry);
+    tellGates(run, tasks, entry);
   }
   // What comes back and goes out again is told once, with a count, when it stays out.
   const dispatched = taken.filter((execution) => execution.state === 'dispatched' && execution.returns === 0);

@@ -5,12 +5,14 @@ import { given } from '../base/given.ts';
 import type { AttemptId } from '../base/ids.ts';
 import type { Now } from '../domain/crew/crew.ts';
 import type { Permission } from '../domain/access/permission.ts';
-import { Run, type SeedRun } from '../domain/run/run.ts';
+import type { ApprovalAnswer } from '../domain/gate/approval.ts';
+import { Run } from '../domain/run/run.ts';
+import type { SeedRun } from '../domain/run/run-write.ts';
 import { tasksOf } from '../domain/run/plan.ts';
 import type { RolloutAnswer, SeedTask } from '../domain/run/run-task.ts';
 import { outputIn } from '../domain/run/step-outputs.ts';
 import { filledWork } from '../domain/run/work-fills.ts';
-import type { Work } from '../domain/work/work.ts';
+import { isGate, type Work } from '../domain/work/work.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { LateReportChange, RunSeed, TaskSeed } from '../store/contract/owner-commit.ts';
 import type { NewRun } from '../store/contract/run.ts';
@@ -67,7 +69,7 @@ export function heldRunOf(
   const seeds = tasks.map(
     ({
       task,
-      spec: { policy, placement },
+      spec: { work, policy, placement },
       state,
       subjects,
       openedAtMs,
@@ -75,6 +77,8 @@ export function heldRunOf(
       told,
       outputs,
       decision,
+      gate,
+      approvals = [],
     }): SeedTask => {
       const ageMs = from.plan === undefined ? roundAgeMs : openedAtMs === undefined ? 0 : nowMs - openedAtMs;
       // Hosts are waited for since the run, or their batch, has gone on.
@@ -87,6 +91,7 @@ export function heldRunOf(
         subjects,
         openedAgeMs,
         ...given({ position, told, outputs, decision }),
+        ...given({ gate: isGate(work) ? { work, answers: approvals, ...given({ position: gate }) } : undefined }),
       };
       return { ...of, executions: ofTask.get(task) ?? [] };
     },
@@ -116,13 +121,18 @@ export function heldRunOf(
   return held;
 }
 
-/** What somebody has said to its rollouts: those answers count that are to what is asked now. */
+/** What somebody has said to its rollouts and approvals: those answers count that are to what is asked now. */
 export function hearAnswers(
   { run, timeline }: HeldRun,
-  tasks: readonly { readonly task: number; readonly answer?: RolloutAnswer }[],
+  tasks: readonly {
+    readonly task: number;
+    readonly answer?: RolloutAnswer;
+    readonly approvals?: readonly ApprovalAnswer[];
+  }[],
   now: Now,
 ): void {
-  for (const { task, answer } of tasks) {
+  for (const { task, answer, approvals } of tasks) {
+    if (approvals) run.task(task)?.gate?.hear(approvals);
     if (!answer || !run.answered(task, answer, now)) continue;
     const step = tasksOf(run.plan).find((one) => one.task === task)?.name;
     timeline.push({ kind: 'answered', atMs: now.ms, detail: { step, goesOn: answer.goesOn, by: answer.by } });
@@ -156,7 +166,10 @@ function fillsOf(run: Run<ReportedStream>): ReadonlyMap<number, (work: Work) => 
         ? [
             [
               task,
-              (work: Work) => filledWork(work, fills, (ref) => outputIn(run.task(ref.task)?.outputs, ref.output)),
+              (work: Work) =>
+                isGate(work)
+                  ? work
+                  : filledWork(work, fills, (ref) => outputIn(run.task(ref.task)?.outputs, ref.output)),
             ] as const,
           ]
         : [],

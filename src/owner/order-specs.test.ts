@@ -5,6 +5,7 @@ import type { RunSpec } from '../domain/run/spec.ts';
 import { hostJoinSecret, parseJoinToken } from '../pki/join-token.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
+import type { ScriptWork } from '../domain/work/script.ts';
 import { plainSpec } from '../../test/support/run-spec.ts';
 import { OrderSpecs } from './order-specs.ts';
 
@@ -165,7 +166,7 @@ it.each([
     const spec = scriptOf(bytes);
     stored.set(id, spec);
     const filled = async (told: string, isRead: boolean): Promise<readonly string[]> => {
-      const fill = (work: RunSpec['work']): RunSpec['work'] => ({ ...work, args: [told] });
+      const fill = (work: RunSpec['work']): RunSpec['work'] => ({ ...(work as ScriptWork), args: [told] });
       const own = specs
         .ofRun({ id, name: 'job' }, isRead ? [] : [{ task: 0, source: spec }], new Map([[0, fill]]))
         .of(0);

@@ -10,6 +10,7 @@ import { noticeConformance } from './store/notice.ts';
 import { outputConformance } from './store/output.ts';
 import { ownerCommitConformance } from './store/owner-commit.ts';
 import { runConformance } from './store/run.ts';
+import { approvalConformance } from './store/approval.ts';
 import { taskConformance } from './store/task.ts';
 import { workerConformance } from './store/worker.ts';
 import type { StoreWorld } from './store-world.ts';
@@ -23,6 +24,7 @@ export function storeConformance(make: () => Promise<StoreWorld>): void {
 
   runConformance(() => world);
   taskConformance(() => world);
+  approvalConformance(() => world);
   executionConformance(() => world);
   outputConformance(() => world);
   outputValueConformance(() => world);

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { gateLimits } from '../../src/base/gate-limits.ts';
 import { jobLimits } from '../../src/base/job-limits.ts';
 import { valueLimits } from '../../src/base/value-limits.ts';
 import { limits as general } from '../../src/base/limits.ts';
@@ -13,7 +14,7 @@ import { limitsPage } from '../../tools/limits-page.ts';
 import { repositoryFiles, root } from '../support/source-tree.ts';
 
 /** Of these tables. */
-const limits = { ...general, ...jobLimits, ...noticeLimits, ...valueLimits };
+const limits = { ...general, ...gateLimits, ...jobLimits, ...noticeLimits, ...valueLimits };
 /** They bound what Drover itself does or holds at once: nobody is refused, so there is nothing to try one beyond. */
 const PACES: readonly string[] = [
   'orderSpecOwnBytesMax',
@@ -62,7 +63,7 @@ const sources = repositoryFiles()
   .filter(
     (path) =>
       /^(src|test)\/.*\.ts$/.test(path) &&
-      !/^(src\/base\/(?:job-|notice-|value-)?limits|test\/coverage\/limits\.test)\.ts$/.test(path),
+      !/^(src\/base\/(?:gate-|job-|notice-|value-)?limits|test\/coverage\/limits\.test)\.ts$/.test(path),
   )
   .map((path) => ({
     isTest: path.startsWith('test/') || path.endsWith('.test.ts'),
@@ -73,7 +74,7 @@ const namedIn = (isTest: boolean): ReadonlySet<string> =>
     sources
       .filter((source) => source.isTest === isTest)
       .flatMap(({ text }) =>
-        [...text.matchAll(/\b(?:limits|jobLimits|noticeLimits|valueLimits)\.(\w+)|'(\w+(?:Max|Min))'/g)].map(
+        [...text.matchAll(/\b(?:limits|gateLimits|jobLimits|noticeLimits|valueLimits)\.(\w+)|'(\w+(?:Max|Min))'/g)].map(
           (match) => match[1] ?? match[2]!,
         ),
       ),

@@ -22,6 +22,7 @@ import {
   UPGRADE_STATES,
   UPGRADE_TRANSITIONS,
 } from '../../src/domain/upgrade/upgrade-machine.ts';
+import { GATE_ENDS, GATE_FIRST, GATE_PHASES, GATE_TRANSITIONS } from '../../src/domain/gate/gate-position.ts';
 import { ROLLOUT_PHASES, ROLLOUT_TRANSITIONS } from '../../src/domain/rollout/position.ts';
 import { testDatabase, type TestDatabase } from '../support/database.ts';
 import { root } from '../support/source-tree.ts';
@@ -80,6 +81,7 @@ const drawn = [
     first: 'created',
   },
   { name: 'Rollout', states: ROLLOUT_PHASES, transitions: ROLLOUT_TRANSITIONS, terminal: [], first: 'going' },
+  { name: 'Gate', states: GATE_PHASES, transitions: GATE_TRANSITIONS, terminal: ['over'], first: GATE_FIRST },
 ] as const;
 
 /** The arrows of the mermaid diagram under a heading. */
@@ -104,7 +106,7 @@ describe.each(drawn)('the diagram of $name', ({ name, transitions, terminal, fir
   });
 
   it('shows where it begins and what is terminal', () => {
-    expect(arrows.filter(([from]) => from === '[*]').map(([, to]) => to)).toEqual([first]);
+    expect(arrows.filter(([from]) => from === '[*]').map(([, to]) => to)).toEqual([first].flat());
     expect(
       arrows
         .filter(([, to]) => to === '[*]')
@@ -130,6 +132,14 @@ describe('the database', () => {
     [...definition.matchAll(/'([a-z_]+)'/g)].map((match) => match[1]!).toSorted();
   const checksOf = (table: string): string[] =>
     checks.filter((check) => check.table === table).map((check) => check.definition);
+
+  it('knows exactly where gates stand and what they come to', () => {
+    const [phases, ends] = ['phase', 'end'].map((field) =>
+      checksOf('task').find((definition) => definition.includes(`((gate ->> '${field}'::text) = ANY`)),
+    );
+    expect(quoted(phases!).filter((word) => word !== 'phase')).toEqual([...GATE_PHASES].toSorted());
+    expect(quoted(ends!).filter((word) => word !== 'end')).toEqual([...GATE_ENDS].toSorted());
+  });
 
   it.each(machines)('knows exactly the states of $name', ({ table, states }) => {
     const [check, ...others] = checksOf(table).filter((definition) => /^CHECK \(\(state = ANY/.test(definition));

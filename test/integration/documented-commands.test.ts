@@ -21,6 +21,7 @@ import { requiring } from '../support/needs.ts';
 import { PageShell } from '../support/page-shell.ts';
 import { receiver } from '../support/receiver.ts';
 import { root } from '../support/source-tree.ts';
+import { until } from '../support/until.ts';
 import { freePort, isRoot, SshWorld } from '../support/sshd.ts';
 
 /** Page, how the command begins, and why it is not run here. Held of it is that its command, script and options exist. */
@@ -111,6 +112,15 @@ requiring('sshd', 'python3').describe('who follows the pages with a server of th
     expect(of('./drover run -t all --script')).toContain(hostname().toLowerCase());
     expect(of("./drover run -t 'web-* ")).toContain('web-9');
     expect(of('./drover login')).toContain('logged in to');
+  });
+
+  it('asks before a job goes on, and is answered', async () => {
+    const page = readFileSync(join(root, 'docs/guides/approvals.md'), 'utf8');
+    shell.file('release.yaml', /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
+    const asks = (): Promise<unknown> =>
+      until('the run to ask', async () => (await shell.run('drover runs list')).stdout.includes('paused, asks'));
+    const shown = await read('docs/guides/approvals.md', shell, { 'drover runs answer last yes': asks });
+    expect(shown['drover runs show last']).toContain('tests are green');
   });
 
   it('gets through the pages about targets, secrets and retries on it', async () => {

@@ -24,6 +24,7 @@ import {
 import { outputRead } from '../support/memory-store/output.ts';
 import { countsOf } from '../support/memory-store/run.ts';
 import { ConditionChecks, isPassed } from './condition-checks.ts';
+import { GateChecks } from './gate-checks.ts';
 import type { Script } from './machine.ts';
 import type { Simulation } from './simulation.ts';
 import { subjectName } from '../../src/domain/run/subject.ts';
@@ -40,11 +41,13 @@ export class Checks implements StoreWatcher {
   readonly effects = new Map<string, number>();
   readonly #terms = new Map<number, number>();
   readonly #conditions: ConditionChecks;
+  readonly #gates: GateChecks;
 
   constructor(sim: Simulation, tables: MemoryTables) {
     this.#sim = sim;
     this.#tables = tables;
     this.#conditions = new ConditionChecks(sim);
+    this.#gates = new GateChecks(sim, tables);
     tables.watcher = this;
   }
 
@@ -103,6 +106,7 @@ export class Checks implements StoreWatcher {
   written(row: RunRow): void {
     const { run, executions, tasks } = row;
     this.#conditions.written(row);
+    this.#gates.written(row);
     for (const [task, { state, counts }] of run.plan ? tasks.entries() : []) {
       const has = countsOf(row, task);
       if (EXECUTION_STATES.some((one) => has[one] !== counts[one]))

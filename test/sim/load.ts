@@ -7,6 +7,7 @@ import type { ChosenHosts } from '../../src/domain/run/chosen-hosts.ts';
 import type { Condition, ConditionRef } from '../../src/domain/run/conditions.ts';
 import type { PlannedStage, PlannedTask, RunPlan } from '../../src/domain/run/plan.ts';
 import type { RunSpec } from '../../src/domain/run/spec.ts';
+import type { GateWork } from '../../src/domain/work/work.ts';
 import { plainSpec } from '../support/run-spec.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -29,6 +30,19 @@ export function newRunSpec(sim: Simulation, isPlain: boolean): RunSpec {
   });
   // Not drawn: a seed that found something is to find it again.
   return { ...spec, policy: { ...policy, success: { exitCodes: policy.retries === 1 ? [0, 3] : [0] } } };
+}
+
+/** By its place and what was drawn for it: people who are asked, and time that passes, in the middle of longer runs. */
+export function gateAt(task: number, { policy: { retries } }: RunSpec): GateWork | undefined {
+  if (task === 4) return { kind: 'wait', ms: 3_000 };
+  if (!isGateAt(task)) return undefined;
+  const onTimeout = retries === 1 ? 'continue' : 'fail';
+  const timeout = retries > 0 ? { timeoutMs: 8_000 } : {};
+  return { kind: 'approval', message: 'Go?', count: retries === 3 ? 2 : 1, notByStarter: false, onTimeout, ...timeout };
+}
+
+function isGateAt(task: number): boolean {
+  return task === 3 || task === 4;
 }
 
 /** By its place, so that no chance is drawn for it: scripts of the simulator tell `attempt` and `sum`, or nothing. */
@@ -70,7 +84,7 @@ export function newPlan(sim: Simulation): RunPlan {
         name: `step-${task++}`,
         needs: step > 0 && sim.chance(0.5) ? [task - 2] : [],
         goesOn: sim.chance(0.2),
-        ...given({ outputs: declaredBy(step + at) }),
+        ...given({ outputs: isGateAt(task - 1) ? undefined : declaredBy(step + at) }),
       });
     const join = isFinally ? 'all-done' : at === 0 || sim.chance(0.6) ? 'all-succeeded' : sim.pick(JOIN_RULES);
     stages.push({ name: `stage-${at}`, needs, join, isFinally, tasks });
@@ -107,7 +121,7 @@ function withConditions(stage: PlannedStage, at: number, stages: readonly Planne
     ...stage,
     ...given(of.task % 3 === 1 ? { isConditional: true, when } : {}),
     tasks: stage.tasks.map((task, place) =>
-      place === 0 && of.task % 3 === 2
+      place === 0 && of.task % 3 === 2 && !isGateAt(task.task) && !isGateAt(of.task)
         ? { ...task, isConditional: true, chooses }
         : place === 0 && of.task % 3 === 0
           ? { ...task, isConditional: true, when: own }

@@ -125,6 +125,22 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 40,
   },
   {
+    name: 'approval-of-a-new-owner-asked-again',
+    what: 'an approval that is asked is asked once more when another server takes over, and its time begins anew',
+    file: 'src/owner/held-run.ts',
+    from: '...given({ position: gate }) } : undefined',
+    to: '} : undefined',
+    seeds: 40,
+  },
+  {
+    name: 'time-up-before-an-answer',
+    what: 'somebody has approved and was told so, and the approval runs out of time all the same',
+    file: 'src/domain/gate/gate-position.ts',
+    from: "  if (verdict) return over('succeeded');\n",
+    to: '',
+    seeds: 20,
+  },
+  {
     name: 'values-not-written',
     what: 'an end is acknowledged, and the values that its script told are not kept',
     file: 'src/owner/execution-change.ts',

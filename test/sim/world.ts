@@ -2,7 +2,10 @@
 import { hostSubject } from '../../src/domain/run/subject.ts';
 import { isStaged } from '../../src/domain/rollout/rollout.ts';
 import { given } from '../../src/base/given.ts';
-import { newPlan, newRunSpec } from './load.ts';
+import { gateAt, newPlan, newRunSpec } from './load.ts';
+import { answerTaken } from '../../src/domain/gate/approval.ts';
+import { approvalOf } from './gate-checks.ts';
+import { plainSpec } from '../support/run-spec.ts';
 import type { AgentId, HostId, RunId, WorkerId } from '../../src/base/ids.ts';
 import { PARTITION_COUNT, partitionOf } from '../../src/domain/run/partition.ts';
 import { limits } from '../../src/base/limits.ts';
@@ -224,12 +227,16 @@ export class World implements Surroundings {
     const first = firstTasks(plan);
     return {
       plan,
-      subjects: [targets, targets.slice(0, 1)],
-      tasks: tasksOf(plan).map(({ task }) => ({
-        spec: newRunSpec(sim, false),
-        subjects: sim.chance(0.8) ? 0 : 1,
-        isFirst: first.has(task),
-      })),
+      subjects: [targets, targets.slice(0, 1), []],
+      tasks: tasksOf(plan).map(({ task }) => {
+        const [own, list] = [newRunSpec(sim, false), sim.chance(0.8) ? 0 : 1];
+        const gate = gateAt(task, own);
+        return {
+          spec: gate ? { ...plainSpec(), work: gate } : own,
+          subjects: gate ? 2 : list,
+          isFirst: first.has(task),
+        };
+      }),
     };
   }
 
@@ -300,7 +307,28 @@ export class World implements Surroundings {
         () => undefined,
       );
     }
+    this.#approveAll();
     sim.after(2_000, () => this.#answerAll());
+  }
+
+  /** Of what is asked by an approval each of two people says something some time. */
+  #approveAll(): void {
+    const { sim } = this;
+    for (const { run, tasks, isActive } of this.database.tables.runs.values()) {
+      const task = tasks.findIndex(({ gate }) => gate?.phase === 'asking');
+      const server = task < 0 || !isActive || sim.chance(0.7) ? undefined : this.readyServer();
+      if (!server) continue;
+      const { gate, approvals = [] } = tasks[task]!;
+      const name = sim.pick(['ann', 'bob']);
+      const said = { isYes: sim.chance(0.8), by: { id: name, name } };
+      const work = approvalOf(this.database.tables, tasks[task]!);
+      if (!work || answerTaken(work, approvals, said, actor.id).kind !== 'counts') continue;
+      const answer = { ...said, askedMs: gate!.sinceMs, reason: '', atMs: trueTime(sim) };
+      void server.store.runApprove(run.id, task, answer, approvals.length, audit).then(
+        () => sim.chance(0.7) && server.owner.wake(run.id),
+        () => undefined,
+      );
+    }
   }
 
   // — the course of things —

@@ -1,7 +1,7 @@
 /** Orders for tests: a script or a command, with whatever a test says of it and of what is beside it. */
 import { given } from '../../src/base/given.ts';
 import type { ScriptWork } from '../../src/domain/work/script.ts';
-import { storedWork, workOf } from '../../src/domain/work/work.ts';
+import { knownCarriedWork, storedWork } from '../../src/domain/work/work.ts';
 import type { AttemptSubject, ExecutionOrder } from '../../src/ledger/engine.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 
@@ -42,5 +42,5 @@ export function specOf(program: ProgramGiven, more: SpecMore = {}): ExecutionSpe
 /** As an engine is given it. */
 export function executionOrder(program: ProgramGiven, more: SpecMore = {}): ExecutionOrder {
   const spec = specOf(program, more);
-  return { ...spec, work: workOf(spec.work) };
+  return { ...spec, work: knownCarriedWork(spec.work)! };
 }

@@ -1,7 +1,8 @@
 /** A run of one task, as its owner reads it. */
 import type { Execution, SeedExecution } from '../../src/domain/crew/execution.ts';
 import type { TaskTerms } from '../../src/domain/run/run-task.ts';
-import { Run, type SeedRun } from '../../src/domain/run/run.ts';
+import { Run } from '../../src/domain/run/run.ts';
+import type { SeedRun } from '../../src/domain/run/run-write.ts';
 import type { CrewOptions } from '../../src/domain/crew/crew-options.ts';
 
 export function oneTaskRun(

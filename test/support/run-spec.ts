@@ -11,7 +11,12 @@ interface Special {
   readonly placement?: Partial<Placement>;
 }
 
-export function plainSpec({ work, policy, placement }: Special = {}): RunSpec {
+/** Of a script. */
+export interface ScriptSpec extends RunSpec {
+  readonly work: ScriptWork;
+}
+
+export function plainSpec({ work, policy, placement }: Special = {}): ScriptSpec {
   return {
     work: {
       kind: 'script',

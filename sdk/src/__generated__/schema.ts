@@ -118,7 +118,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Answer what a rollout of it asks: whether it goes on */
+        /** Answer what it asks: an approval, or whether a rollout goes on */
         post: operations["answerRun"];
         delete?: never;
         options?: never;
@@ -2606,6 +2606,8 @@ export interface components {
             /** @description Since when somebody wants that nothing more of it starts */
             pausedAt?: string;
             pausedBy?: string;
+            /** @description Something of it waits for an answer: an approval, or a rollout */
+            asks?: boolean;
             /** @description The version of a job that it is a run of; absent for a command */
             job?: {
                 name: string;
@@ -2613,14 +2615,43 @@ export interface components {
             };
         };
         RunAnswer: {
-            /** @description Whether it goes on; else nothing more of the step starts */
+            /** @description Whether it goes on; else nothing more of the step starts, and an approval has failed */
             goesOn: boolean;
-            /** @description Where several steps ask: its name, or STAGE/STEP */
+            /** @description Where several steps ask: its name, STAGE/STEP or STAGE.STEP */
             step?: string;
             /** @description The batch that the question names: refused when it asks after another by now */
             batch?: number;
             /** @default  */
             reason?: string;
+        };
+        RunApproval: {
+            message: string;
+            /** @description So many different people have to say yes */
+            count: number;
+            /** @description Names of those who may answer; absent: whoever may answer runs */
+            by?: string[];
+            /** @description Whoever has begun the run may not say yes */
+            notByStarter: boolean;
+            timeoutMs?: number;
+            /** @enum {string} */
+            onTimeout: "fail" | "continue";
+            /** @description It waits for answers */
+            asks: boolean;
+            /** @description Since when it asks, or asked */
+            since?: string;
+            /** @description When its time is up */
+            until?: string;
+            /** @description Different people who have said yes */
+            approvals: number;
+            answers: {
+                yes: boolean;
+                by: string;
+                reason: string;
+                /** @description RFC 3339, UTC */
+                at: string;
+            }[];
+            /** @description Why it came to its end, where that is not for enough people */
+            because?: string;
         };
         RunCreate: {
             /** @description At most so many of the hosts that match: the first by name */
@@ -2772,6 +2803,8 @@ export interface components {
             /** @description Since when somebody wants that nothing more of it starts */
             pausedAt?: string;
             pausedBy?: string;
+            /** @description Something of it waits for an answer: an approval, or a rollout */
+            asks?: boolean;
             /** @description The version of a job that it is a run of; absent for a command */
             job?: {
                 name: string;
@@ -2905,20 +2938,20 @@ export interface components {
             script?: string;
             command?: string[];
             lang?: string;
-            args: string[];
-            env: {
+            args?: string[];
+            env?: {
                 [key: string]: string;
             };
-            params: {
+            params?: {
                 [key: string]: string;
             };
-            secretNames: string[];
+            secretNames?: string[];
             user?: string;
             cwd?: string;
-            timeoutMs: number;
-            killAfterMs: number;
-            startDeadlineMs: number;
-            lostAfterMs: number;
+            timeoutMs?: number;
+            killAfterMs?: number;
+            startDeadlineMs?: number;
+            lostAfterMs?: number;
             concurrency?: number;
             maxFailed?: string;
             batches?: string;
@@ -2928,10 +2961,10 @@ export interface components {
             onMaxFailed?: "drain" | "abort" | "pause";
             countsAsFailed?: ("failed" | "timed_out" | "lost" | "not_started")[];
             order?: string;
-            retries: number;
-            successExitCodes: number[];
+            retries?: number;
+            successExitCodes?: number[];
             /** @enum {string} */
-            via: "auto" | "agent" | "ssh";
+            via?: "auto" | "agent" | "ssh";
             /** @description Which worker may carry it out; present where it goes to no hosts */
             worker?: string;
             prefer?: string;
@@ -2940,7 +2973,7 @@ export interface components {
             /** @enum {string} */
             strategy?: "spread" | "pack" | "prefer-zone" | "least-loaded";
             /** @enum {string} */
-            priority: "high" | "normal" | "low";
+            priority?: "high" | "normal" | "low";
             accountId?: string;
             /** @description Its number, by which executions name it */
             task: number;
@@ -2988,8 +3021,20 @@ export interface components {
             };
             /** @description Why it was passed over, so that what needs it goes on */
             skippedBecause?: string;
+            /** @description Of a step that asks people; it has no settings of what is carried out */
+            approval?: components["schemas"]["RunApproval"];
+            /** @description Of a step that lets time pass; it has none either */
+            wait?: components["schemas"]["RunWait"];
             /** @description How far it has come, where it goes in batches or may ask */
             rollout?: components["schemas"]["RunRollout"];
+        };
+        RunWait: {
+            forMs: number;
+            /** @description RFC 3339, UTC */
+            since?: string;
+            /** @description RFC 3339, UTC */
+            until?: string;
+            because?: string;
         };
         RunWhy: {
             /** @description Tasks without hosts that wait, the first hundred */
@@ -3881,7 +3926,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Answer what a rollout of it asks: whether it goes on */
+            /** @description Answer what it asks: an approval, or whether a rollout goes on */
             202: {
                 headers: {
                     [name: string]: unknown;

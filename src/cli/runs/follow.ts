@@ -33,6 +33,22 @@ const LEAVE_MS = 2_000;
 /** Without a terminal progress goes to a log: seldom, and only when it has changed. */
 const PLAIN_LINE_MS = 10_000;
 
+/** What is told of what a run waits for, beside that it waits. */
+const GOES_ON: readonly string[] = ['resumed', 'answered', 'approval-answered', 'approval-over', 'step-waits'];
+const TOLD_AS: ReadonlyMap<string, string> = new Map([
+  ['batch-asks', 'asks'],
+  ['approval-asked', 'asks'],
+  ['approval-answered', 'answered'],
+  ['approval-over', 'approval'],
+  ['step-waits', 'waits'],
+]);
+
+/** Which is to be answered, where one asks. */
+function stepAsked({ asks }: Schemas['TimelineEntry']['detail']): string {
+  const [one, ...others] = Array.isArray(asks) ? (asks as { readonly step?: unknown }[]) : [];
+  return others.length === 0 && typeof one?.step === 'string' ? ` --step ${one.step}` : ' --step STEP';
+}
+
 export interface FollowFlags {
   readonly json?: boolean;
   readonly output?: OutputForm;
@@ -171,10 +187,11 @@ class Follower {
     const next = new Map([
       ['paused', `drover runs resume ${id}`],
       ['batch-asks', `drover runs answer ${id} yes --batch ${String(entry.detail.batch)}`],
+      ['approval-asked', `drover runs answer ${id} yes|no${stepAsked(entry.detail)} --reason TEXT`],
     ]).get(entry.kind);
-    if (this.#flags.json || (next === undefined && !['resumed', 'answered'].includes(entry.kind))) return;
+    if (this.#flags.json || (next === undefined && !GOES_ON.includes(entry.kind))) return;
     const { timelineText } = await import('./timeline-text.ts');
-    const told = `${entry.kind === 'batch-asks' ? 'asks' : entry.kind}: ${timelineText(entry, new Map())}`;
+    const told = `${TOLD_AS.get(entry.kind) ?? entry.kind}: ${timelineText(entry, new Map())}`;
     this.#say(this.#paint.yellow(next === undefined ? told : `${told} (${next})`));
   }
 

@@ -45,7 +45,7 @@ async function printSteps(
     await out(`${paint.bold(`— ${plainText(name)}: ${step.state} —`)}\n`);
     await printGroups(session, run, task);
   }
-  if (only === undefined) note(stageLines(detail.stages!, false).join('\n'));
+  if (only === undefined) note(stageLines(detail, false).join('\n'));
 }
 
 async function printGroups(session: Session, run: Run, task?: number): Promise<void> {

@@ -4,10 +4,26 @@ import { formatDurationMs } from '../../base/duration.ts';
 import { given } from '../../base/given.ts';
 import { isTerminalRun } from '../../domain/flow/run-machine.ts';
 import { timeText } from '../render.ts';
+import { gateLines, gateText } from './gate-text.ts';
 import { cutText, plainText } from '../text-width.ts';
 
 type RunDetail = Schemas['RunDetail'];
 type Step = Schemas['RunStep'];
+/** With what is said of all that is carried out. */
+type Said =
+  | 'args'
+  | 'env'
+  | 'params'
+  | 'secretNames'
+  | 'timeoutMs'
+  | 'killAfterMs'
+  | 'startDeadlineMs'
+  | 'lostAfterMs'
+  | 'retries'
+  | 'successExitCodes'
+  | 'via'
+  | 'priority';
+type CarriedStep = Step & Required<Pick<Step, Said>>;
 
 const SCRIPT_LINES_SHOWN = 40;
 const OUTPUT_COLUMNS = 80;
@@ -33,7 +49,7 @@ export function whatText(run: {
 }
 
 /** Its limits and values, each with the name of its option. */
-export function settingRows(run: Step): [string, string][] {
+export function settingRows(run: CarriedStep): [string, string][] {
   const pairs = (values: Readonly<Record<string, string>>): string =>
     Object.entries(values)
       .map(([name, value]) => `${name}=${shellWord(value)}`)
@@ -66,7 +82,7 @@ export function settingRows(run: Step): [string, string][] {
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]));
 }
 
-function rolloutWords(run: Step): string[] {
+function rolloutWords(run: CarriedStep): string[] {
   const { batches, between, batchMaxFailed, onMaxFailed, countsAsFailed, order } = run;
   return [
     batches && `batches ${batches}`,
@@ -89,12 +105,12 @@ export function rolloutText({ rollout }: Pick<Step, 'rollout'>, utc: boolean): s
 }
 
 /** Whether it is of one command or script, whose settings are its own; a run of a job has those of its steps. */
-export function isOfOneTask(run: RunDetail): run is RunDetail & Step {
+export function isOfOneTask(run: RunDetail): run is RunDetail & CarriedStep {
   return run.job === undefined;
 }
 
 /** Stages and their steps in order, with how far each has come. */
-export function stageLines(stages: NonNullable<RunDetail['stages']>, utc: boolean): string[] {
+export function stageLines({ id, stages = [] }: Pick<RunDetail, 'id' | 'stages'>, utc: boolean): string[] {
   const names = stages.flatMap(({ stage, steps }) => [stage, ...steps.map(({ step }) => `  ${step}`)]);
   const width = Math.max(0, ...names.map((name) => plainText(name).length));
   const line = (name: string, rest: string): string => `${plainText(name).padEnd(width)}  ${rest}`.trimEnd();
@@ -116,11 +132,12 @@ export function stageLines(stages: NonNullable<RunDetail['stages']>, utc: boolea
           `  ${step}`,
           [
             state.padEnd(10),
-            worker !== undefined
-              ? `on worker: ${plainText(worker)}`
-              : state === 'created'
-                ? `${hostCount} hosts`
-                : `${counts.succeeded} of ${hostCount}`,
+            gateText({ step, ...asked }, isTerminalRun(state), utc) ??
+              (worker !== undefined
+                ? `on worker: ${plainText(worker)}`
+                : state === 'created'
+                  ? `${hostCount} hosts`
+                  : `${counts.succeeded} of ${hostCount}`),
             onFailure === 'continue' && state !== 'succeeded' ? 'may fail' : '',
             openedAt === undefined ? '' : `since ${timeText(openedAt, utc)}`,
             isTerminalRun(state) ? '' : rolloutText(given({ rollout }), utc),
@@ -128,6 +145,7 @@ export function stageLines(stages: NonNullable<RunDetail['stages']>, utc: boolea
             .filter(Boolean)
             .join('  '),
         ),
+        ...gateLines({ step, ...asked }, `${stage}/${step}`, id, utc).map((text) => `    ${text}`),
         ...conditionLines('    ', asked.condition, asked.decision?.step),
         ...chosenLines(asked),
         ...Object.entries(outputs ?? {}).map(([name, value]) => `    ${plainText(name)}: ${outputText(value)}`),

@@ -139,12 +139,15 @@ export function addRunsCommands(program: Command): void {
     .option('--reason <text>', 'why; kept in the audit trail')
     .action(wish('resume'));
   command(runs, 'answer', {
-    summary: 'answer what a rollout asks: whether it goes on',
-    examples: ['drover runs answer last yes --reason "looks well"', 'drover runs answer ID no --step restart'],
+    summary: 'answer what a run asks: an approval, or whether a rollout goes on',
+    description:
+      'Answer what a run asks. An approval that enough people have said yes to goes on; one no is enough to refuse it, and its step has ' +
+      'failed with that reason.',
+    examples: ['drover runs answer last yes --reason "looks well"', 'drover runs answer ID no --step release/approve'],
   })
     .argument('<id>', RUN_ID)
-    .argument('<yes|no>', 'yes: it goes on; no: nothing more of the step starts')
-    .option('--step <name>', 'where several steps ask: its name, or STAGE/STEP')
+    .argument('<yes|no>', 'yes: it goes on; no: nothing more of the step starts, or the approval is refused')
+    .option('--step <name>', 'where several steps ask: its name, STAGE/STEP or STAGE.STEP')
     .option('--batch <n>', 'only where it asks after this batch: so that it is to the question that you have seen')
     .option('--reason <text>', 'why; kept in the audit trail')
     .action(async (id: string, said: string, flags: SaidFlags) =>
@@ -235,7 +238,7 @@ async function list(flags: ListFlags): Promise<void> {
     () =>
       `${listText(flags, items, [
         ['ID', (run) => run.id],
-        ['STATE', (run) => run.state],
+        ['STATE', (run) => (run.asks ? `${run.state}, asks` : run.state)],
         ['CREATED', (run) => timeText(run.createdAt, utc)],
         ['TOOK', runTookText],
         ['BY', (run) => run.createdBy],
@@ -293,7 +296,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const events = timeline
       .map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(timelineText(entry, workers))}`)
       .join('\n');
-    const what = isOfOneTask(run) ? whatText(run) : ['', ...stageLines(run.stages ?? [], utc)];
+    const what = isOfOneTask(run) ? whatText(run) : ['', ...stageLines(run, utc)];
     const steps = new Map(
       (isOfOneTask(run) ? [] : run.stages)?.flatMap((stage) => stage.steps.map(({ task, step }) => [task, step])),
     );

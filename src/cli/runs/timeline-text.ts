@@ -47,7 +47,7 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
       : undefined,
   'batch-waits': ({ step, batch, of, untilMs }) =>
     isNumber(batch) && isNumber(of) && isNumber(untilMs)
-      ? `${stepText(step)}after batch ${batch} of ${of}, until ${new Date(untilMs).toISOString().slice(0, 19)}Z`
+      ? `${stepText(step)}after batch ${batch} of ${of}, until ${secondText(untilMs)}`
       : undefined,
   'batch-asks': ({ step, batch, of, why }) =>
     isNumber(batch) && isNumber(of)
@@ -55,6 +55,27 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
       : undefined,
   answered: ({ by, goesOn, step }) =>
     isText(by) ? `${stepText(step)}${goesOn === true ? 'yes' : 'no'}, by ${by}` : undefined,
+  'approval-asked': ({ asks, count }) =>
+    itemsText(asks, count, ({ step, message, count: people, untilMs }) =>
+      isText(step) && isText(message)
+        ? `${step}: ${message.trimEnd()}${isNumber(people) && people > 1 ? ` (${people} have to say yes)` : ''}` +
+          (isNumber(untilMs) ? `, until ${secondText(untilMs)}` : '')
+        : undefined,
+    ),
+  'approval-answered': ({ answers, count }) =>
+    itemsText(answers, count, ({ step, yes, by, reason }) =>
+      isText(step) && isText(by)
+        ? `${step}: ${yes === true ? 'yes' : 'no'}, by ${by}${isText(reason) && reason !== '' ? ` (${reason})` : ''}`
+        : undefined,
+    ),
+  'approval-over': ({ ends, count }) =>
+    itemsText(ends, count, ({ step, end, because }) =>
+      isText(step) && isText(end) && isText(because) ? `${step} ${word(end)}: ${because}` : undefined,
+    ),
+  'step-waits': ({ waits, count }) =>
+    itemsText(waits, count, ({ step, untilMs }) =>
+      isText(step) && isNumber(untilMs) ? `${step}, until ${secondText(untilMs)}` : undefined,
+    ),
   paused: ({ by }) => (isText(by) ? `by ${by}: nothing more starts` : undefined),
   resumed: ({ by }) => (isText(by) ? `by ${by}` : undefined),
   stopping: ({ by }) =>
@@ -77,6 +98,17 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
       ? `from a backup: ${hostsText(lost)} lost, ${running} still running as far as it knows`
       : undefined,
 };
+
+/** Things that are told in one entry. */
+function itemsText(items: unknown, count: unknown, textOf: (item: Detail) => string | undefined): string | undefined {
+  if (!Array.isArray(items)) return undefined;
+  const texts = (items as Detail[]).map(textOf);
+  return texts.every(isText) ? `${texts.join('; ')}${moreText(count, texts.length)}` : undefined;
+}
+
+function secondText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
 
 /** Of steps, why. */
 function reasonsText(steps: unknown, count: unknown): string | undefined {

@@ -388,8 +388,11 @@ function cancelled(flow: Flow, isForced: boolean): FlowStep {
  * one.
  */
 function openedAnew(flow: Flow, counts: ReadonlyMap<number, ExecutionCounts>): Flow {
-  assert(counts.size > 0, 'a round has something to do');
   const isAgain = ({ task, counts: own }: FlowTask): boolean => counts.has(task) || totalOf(own) === 0;
+  assert(
+    flow.stages.some(({ tasks }) => tasks.some(isAgain)),
+    'a round has something to do',
+  );
   // By stage: whether something of it, or of what it needs, is to be done again.
   const again: boolean[] = [];
   const stages = flow.stages.map((stage) => {

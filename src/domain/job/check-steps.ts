@@ -11,6 +11,7 @@ import { JobFaults, quoted } from './job-fault.ts';
 import type { JobDefinition, JobStep } from './job-shape.ts';
 import type { KnownParameter } from './parameter.ts';
 import { OUTPUT_HERE, outputWordFaults, tellsPrograms } from './output-words.ts';
+import { checkGate } from './step-gates.ts';
 import { stepWork } from './step-work.ts';
 import { readTargetsByStep } from './targets-by-step.ts';
 import { writtenPlace } from './written-place.ts';
@@ -37,7 +38,7 @@ interface TextPlace extends StepPlace {
 }
 
 /** Texts of a step that may hold expressions; of a list or a map, each of them. */
-const FILLED = ['targets', 'command', 'args', 'env', 'cwd', 'user', 'account'] as const;
+const FILLED = ['targets', 'command', 'args', 'env', 'cwd', 'user', 'account', 'message'] as const;
 
 export function checkSteps(job: StepsToCheck): void {
   const { text, tree, isWhole, references, faults } = job;
@@ -50,7 +51,7 @@ export function checkSteps(job: StepsToCheck): void {
       checkTargets(job, entries.get('prefer'));
       for (const field of FILLED)
         if (field !== 'targets')
-          for (const [n, said] of textsOf(entries.get(field)?.node).entries()) {
+          for (const [n, said] of textsOf(entryOf(entries, field)?.node).entries()) {
             const template = checkExpressions(job, said);
             const isProgram = field === 'command' && n === 0;
             checkReferences(job, references, said, template, { stage: s, step: i, field, isProgram });
@@ -65,6 +66,11 @@ export function checkSteps(job: StepsToCheck): void {
     }
 }
 
+/** The message of an approval stands in it. */
+function entryOf(entries: ReadonlyMap<string, TreeEntry>, field: string): TreeEntry | undefined {
+  return field === 'message' ? entriesOf(entries.get('approval')?.node).get('message') : entries.get(field);
+}
+
 function textsOf(node: TreeNode | undefined): TreeNode[] {
   const value = node?.value;
   if (node === undefined || typeof value === 'string') return node === undefined ? [] : [node];
@@ -75,10 +81,11 @@ function textsOf(node: TreeNode | undefined): TreeNode[] {
 /** What goes together, and what does not. */
 function checkTogether(node: TreeNode, faults: JobFaults): void {
   const entries = entriesOf(node);
+  if (checkGate(entries, faults)) return;
   const [script, command] = [entries.get('script'), entries.get('command')];
   if (script && command) faults.add(command.at, 'bad-input', 'Give either script or command, not both.');
   if (!script && !command && entries.has('step'))
-    faults.add(node.at, 'bad-input', 'The step says nothing to do: give script or command.');
+    faults.add(node.at, 'bad-input', 'The step says nothing to do: give script, command, approval or wait.');
   const words = {
     batches: 'batches',
     between: 'between',
@@ -339,7 +346,8 @@ function checkOutputs(node: TreeNode | undefined, faults: JobFaults): void {
 
 /** The limits of the work itself, with something in the place of each expression. */
 function checkWork(step: JobStep, node: TreeNode, faults: JobFaults): void {
-  if ((step.script === undefined) === (step.command === undefined)) return;
+  const given = [step.script, step.command, step.approval, step.wait].filter((one) => one !== undefined);
+  if (given.length !== 1) return;
   const fill = (text: string, field: string): string => {
     const filled = fillTemplate(
       parseTemplate(text),

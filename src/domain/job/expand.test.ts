@@ -4,6 +4,7 @@ import { given } from '../../base/given.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
 import { policyOf } from '../policy/policy-words.ts';
+import type { ScriptWork } from '../work/script.ts';
 import { planRun, type Planned, type ExpandedJob } from './expand.ts';
 import { parseJob } from './job-definition.ts';
 import type { JobDefinition } from './job-shape.ts';
@@ -100,8 +101,13 @@ describe('the plan of a run', () => {
   it('gives every script the parameters that have a value, and secrets to those that are given them', () => {
     const steps = planOf(JOB, values).stages.flatMap((stage) => stage.steps);
     for (const { work } of steps)
-      expect(work.params).toEqual({ version: 'a b; rm -rf /', where: 'role=web', site: 'eu', count: '3' });
-    expect(steps.map(({ work, secrets }) => [work.secretNames, secrets])).toEqual([
+      expect((work as ScriptWork).params).toEqual({
+        version: 'a b; rm -rf /',
+        where: 'role=web',
+        site: 'eu',
+        count: '3',
+      });
+    expect(steps.map(({ work, secrets }) => [(work as ScriptWork).secretNames, secrets])).toEqual([
       [['token'], { token: 'hunter22' }],
       ...Array.from({ length: 6 }, () => [[], {}]),
     ]);

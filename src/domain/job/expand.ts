@@ -13,7 +13,7 @@ import type { Policy } from '../run/policy.ts';
 import { typesOf, type DeclaredOutput } from '../run/step-outputs.ts';
 import type { WorkFill } from '../run/work-fills.ts';
 import { parseTarget } from '../target/expression.ts';
-import { workFaults, type Work } from '../work/work.ts';
+import { isGate, workFaults, type Work } from '../work/work.ts';
 import type { ConditionPlace } from './condition-scope.ts';
 import { ConditionExpander, type ExpandedChoice, type ExpandedCondition } from './expand-conditions.ts';
 import { neededIndexes } from './graph.ts';
@@ -54,7 +54,7 @@ export interface ExpandedStep {
   readonly needs: readonly number[];
   /** What needs it goes on though it has failed. */
   readonly goesOn: boolean;
-  /** An expression; in words, where the placement says a worker instead. */
+  /** An expression; in words, where the placement says a worker instead; empty for a gate. */
   readonly targets: string;
   readonly work: Work;
   readonly policy: Policy;
@@ -228,7 +228,7 @@ class Planner {
       name: step.step,
       needs,
       goesOn: step.on_failure === 'continue',
-      targets: worker ? workerText(worker) : this.#targetsOf(where, step),
+      targets: isGate(work) ? '' : worker ? workerText(worker) : this.#targetsOf(where, step),
       work,
       policy: stepPolicy(step),
       placement: { via: step.via ?? 'auto', ...given({ user: this.#word(where, 'user', step.user), worker }) },
@@ -258,6 +258,7 @@ class Planner {
     for (const [n, text] of (step.args ?? []).entries()) take('args', n, text);
     for (const [name, text] of Object.entries(step.env ?? {})) take('env', name, text);
     if (step.cwd !== undefined) take('cwd', 0, step.cwd);
+    if (step.approval) take('message', 0, step.approval.message);
     return fills;
   }
 

@@ -17,6 +17,7 @@ import { NOTICE_EVENTS, type Subscription } from '../notice/subscription.ts';
 import { OUTPUT_REDUCERS, OUTPUT_TYPES } from '../run/step-outputs.ts';
 import { OUTPUT_NAME } from '../work/output-values.ts';
 import { PARAMETER_TYPES } from './parameter.ts';
+import { gateShapes } from './step-gates.ts';
 
 /** When a stage begins, by how those ended that it needs: all are over, and … */
 
@@ -81,6 +82,7 @@ const StepShape = z.strictObject({
     .optional()
     .describe('Text of the script; it is never filled in, and reads DROVER_PARAM_name'),
   command: runFields.command.optional(),
+  ...gateShapes,
   interpreter: runFields.lang.optional(),
   args: runFields.args.optional(),
   env: runFields.env.optional(),

@@ -7,6 +7,7 @@ import { policyOf } from '../policy/policy-words.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Work } from '../work/work.ts';
 import type { JobStep } from './job-shape.ts';
+import { gateWork } from './step-gates.ts';
 
 export function stepWork(
   step: JobStep,
@@ -14,6 +15,8 @@ export function stepWork(
   params: Readonly<Record<string, string>>,
   secretNames: readonly string[],
 ): Work {
+  const gate = gateWork(step, fill);
+  if (gate) return gate;
   const filled = (field: string, texts: readonly string[] = []): string[] => texts.map((text) => fill(text, field));
   const env = Object.entries(step.env ?? {}).map(([name, text]) => [name, fill(text, 'env')] as const);
   return {

@@ -12,7 +12,8 @@ import { passedBecause, type TaskDecision } from './conditions.ts';
 import { firstTasks, tasksOf, type RunPlan } from './plan.ts';
 import { roundOpened, type TaskBefore } from './round.ts';
 import type { SeedTask } from './run-task.ts';
-import { Run, type RunWrite } from './run.ts';
+import { Run } from './run.ts';
+import type { RunWrite } from './run-write.ts';
 import { hostSubject } from './subject.ts';
 
 const HOSTS = ['a', 'b'].map((name) => hostSubject(name as HostId, name));

@@ -8,7 +8,8 @@ import { firstAttempts, type SeedExecution } from '../crew/execution.ts';
 import { emptyCounts } from '../crew/execution-machine.ts';
 import type { PlannedStage, RunPlan } from './plan.ts';
 import type { SeedTask } from './run-task.ts';
-import { Run, type RunWrite } from './run.ts';
+import { Run } from './run.ts';
+import type { RunWrite } from './run-write.ts';
 import { hostSubject } from './subject.ts';
 
 const HOSTS = ['a', 'b'].map((name) => hostSubject(name as HostId, name));

@@ -1,9 +1,16 @@
 /** What becomes of a run and of its tasks when somebody opens executions of it anew: the event of its flow, over what is stored. */
-import { emptyCounts, sumOfCounts, totalOf, type ExecutionCounts } from '../crew/execution-machine.ts';
+import {
+  emptyCounts,
+  sumOfCounts,
+  totalOf,
+  type ExecutionCounts,
+  type ExecutionState,
+} from '../crew/execution-machine.ts';
 import { advanceFlow, flowAsStored } from '../flow/flow.ts';
 import type { RunState } from '../flow/run-machine.ts';
 import { given } from '../../base/given.ts';
 import type { TaskState } from '../flow/task-machine.ts';
+import { gateCounts, type GatePosition } from '../gate/gate-position.ts';
 import { isPassedBy, type TaskDecision } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, type RunPlan } from './plan.ts';
 import type { StepOutputs } from './step-outputs.ts';
@@ -17,6 +24,18 @@ export interface TaskBefore {
   /** Executions of it are opened anew. */
   readonly isAgain: boolean;
   readonly decision?: TaskDecision;
+  /** Of a gate, which has no executions. */
+  readonly isGate?: boolean;
+}
+
+/** A gate as it is stored. One that is done again is as if it had never had a turn: it is asked for its conditions too. */
+export function gateBefore(
+  state: TaskState,
+  position: GatePosition | undefined,
+  again: readonly ExecutionState[],
+): Pick<TaskBefore, 'counts' | 'isAgain' | 'isGate'> {
+  const isAgain = position?.end !== undefined && again.includes(position.end);
+  return { isGate: true, isAgain, counts: isAgain ? emptyCounts() : gateCounts(state, position) };
 }
 
 /**
@@ -53,7 +72,9 @@ export function roundOpened(
   run: { readonly state: RunState; readonly plan?: RunPlan },
   before: ReadonlyMap<number, TaskBefore>,
 ): RoundOpened {
-  const counts = new Map([...before].flatMap(([task, one]) => (one.isAgain ? [[task, one.counts]] : [])));
+  const counts = new Map(
+    [...before].flatMap(([task, one]) => (one.isAgain && !one.isGate ? [[task, one.counts]] : [])),
+  );
   const isPassed = ({ state, decision }: TaskBefore): boolean =>
     state === 'skipped' && decision !== undefined && isPassedBy(decision);
   const standing = (task: number): TaskBefore & { readonly isPassed: boolean } => {
@@ -67,12 +88,13 @@ export function roundOpened(
     stage.tasks.map(({ task, state: to, counts: own }) => {
       const isOpened = opened.has(task) || (before.get(task)!.isAgain && to === 'running');
       const isFirst = opened.has(task) && !before.get(task)!.isAgain;
-      const { decision, hostCount } = before.get(task)!;
+      const { decision, hostCount, isGate } = before.get(task)!;
+      const ofCrew = isFirst ? { ...emptyCounts(), waiting: hostCount } : own;
       return {
         task,
         to,
         isOpened,
-        counts: isFirst ? { ...emptyCounts(), waiting: hostCount } : own,
+        counts: isGate ? emptyCounts() : ofCrew,
         ...given({ decision: totalOf(own) > 0 ? decision : undefined }),
       };
     }),

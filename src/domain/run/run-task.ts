@@ -7,6 +7,8 @@ import { strongerStop, type StopKind } from '../crew/stop.ts';
 import type { HostId } from '../../base/ids.ts';
 import { isTerminalRun } from '../flow/run-machine.ts';
 import type { TaskState } from '../flow/task-machine.ts';
+import type { GateMessage } from '../gate/gate-position.ts';
+import { GateTask, type SeedGate } from '../gate/gate-task.ts';
 import { batchEnds } from '../rollout/batches.ts';
 import {
   advanceRollout,
@@ -51,6 +53,18 @@ export interface SeedTask {
   readonly outputs?: StepOutputs;
   /** What its conditions have come to, where its turn has come. */
   readonly decision?: TaskDecision;
+  /** Of a gate, which has no executions. */
+  readonly gate?: SeedGate;
+}
+
+/** What the plan says of a task. */
+interface PlannedWays {
+  /** Outputs. */
+  readonly declared?: readonly DeclaredOutput[];
+  /** Why nobody can be given what it is to do, where that depends on steps before it. */
+  readonly unfit?: () => Unreached | undefined;
+  /** Of an approval. */
+  readonly message: () => GateMessage;
 }
 
 /** The same for all tasks of a run. */
@@ -70,6 +84,8 @@ export class RunTask<Stream = unknown> {
   limitExceeded: boolean;
   /** As it is decided; absent where it has none, or before its turn. */
   position: RolloutPosition | undefined;
+  /** Of a gate where it stands: it has no crew and no rollout. */
+  readonly gate: GateTask | undefined;
   readonly #isStaged: boolean;
   /** As they are committed; of a task that is over. */
   outputs: StepOutputs | undefined;
@@ -88,31 +104,33 @@ export class RunTask<Stream = unknown> {
   /** When the time between two batches is over, by the owner's monotonic clock. */
   #batchDueAt = Number.POSITIVE_INFINITY;
 
-  /** `declared`: outputs. `unfit`: why nobody can be given what it is to do, where that depends on steps before it. */
   constructor(
     seed: SeedTask,
     isCancelRequested: boolean,
     options: TaskOptions<Stream>,
     nowAt: number,
-    declared?: readonly DeclaredOutput[],
-    unfit?: () => Unreached | undefined,
+    { declared, unfit, message }: PlannedWays,
   ) {
     this.#unfit = unfit;
+    this.gate = seed.gate && new GateTask(seed.gate, message);
     this.task = seed.task;
     this.terms = seed.terms;
     this.#options = options;
     this.#subjects = seed.subjects;
     this.hosts = seed.executions.length || seed.subjects.length;
-    this.#isOpen = seed.state !== 'created';
+    // A gate that is over without a turn has none any more.
+    this.#isOpen = seed.state !== 'created' && !(this.gate && isTerminalRun(seed.state));
     this.#isStaged = isStaged(seed.terms.policy);
     this.position = seed.position;
-    const isIdle = seed.executions.length === 0 && (seed.state === 'created' || isTerminalRun(seed.state));
+    const isUnbegun = seed.executions.length === 0 && (seed.state === 'created' || isTerminalRun(seed.state));
+    const isIdle = isUnbegun || this.gate !== undefined;
     this.crew = isIdle ? options.idle : this.#newCrew(seed.executions, seed.openedAgeMs, nowAt);
     // Stopping without a cancel was for the failures; with one, the failures say whether it was for them before.
     this.outputs = seed.outputs;
     this.#told = declared && new ToldOfTask(declared, seed.told);
     this.limitExceeded =
       seed.state === 'stopping' &&
+      !this.gate &&
       (!isCancelRequested || this.#admission(this.crew.changes.written, false).stop !== undefined);
     if (this.limitExceeded) this.#stopForFailures();
   }
@@ -165,6 +183,7 @@ export class RunTask<Stream = unknown> {
 
   /** Whether it goes on only when somebody has answered. */
   get isHeld(): boolean {
+    if (this.gate) return this.gate.isHeld;
     return this.position?.phase === 'asking' && this.#stopping === undefined;
   }
 
@@ -177,6 +196,7 @@ export class RunTask<Stream = unknown> {
   /** When it is to be looked at, if nothing is heard until then, by the owner's monotonic clock. */
   get dueAt(): number {
     if (!this.#isActive) return Number.POSITIVE_INFINITY;
+    if (this.gate) return this.gate.dueAt;
     const isHalted = this.#isPaused || this.#stopping !== undefined;
     return Math.min(this.crew.dueAt, isHalted ? Number.POSITIVE_INFINITY : this.#batchDueAt);
   }
@@ -194,6 +214,7 @@ export class RunTask<Stream = unknown> {
   /** That its turn has come is committed, with its executions. */
   opened(nowAt: number): void {
     this.#isOpen = true;
+    if (this.gate) return;
     if (this.hasExecutions) this.crew.beginTurn(nowAt);
     else this.crew = this.#newCrew(firstAttempts(this.#subjects, this.task), 0, nowAt);
     if (this.#stopping) this.crew.stop(this.#stopping);
@@ -226,7 +247,9 @@ export class RunTask<Stream = unknown> {
   }
 
   advance(now: Now, findRoute: FindRoute<Stream>): void {
-    if (!this.#isActive || this.#isIdle) return;
+    if (!this.#isActive) return;
+    if (this.gate) return this.gate.advance(now, this.#isOpen && !this.#isPaused, this.#stopping);
+    if (this.#isIdle) return;
     this.crew.look(now, findRoute);
     // Of what is paused no batch begins, and nobody is asked.
     if (!this.#isPaused) this.#advancePosition(now);

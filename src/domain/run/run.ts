@@ -10,13 +10,7 @@ import { limits } from '../../base/limits.ts';
 import { Crew, type Now, type Order } from '../crew/crew.ts';
 import type { CrewOptions } from '../crew/crew-options.ts';
 import type { Execution, FindRoute } from '../crew/execution.ts';
-import {
-  emptyCounts,
-  sumOfCounts,
-  totalOf,
-  type ExecutionCounts,
-  type ExecutionState,
-} from '../crew/execution-machine.ts';
+import { emptyCounts, sumOfCounts, totalOf, type ExecutionCounts } from '../crew/execution-machine.ts';
 import {
   advanceFlow,
   type Flow,
@@ -32,63 +26,15 @@ import { chosenPlaces, type ChosenHosts } from './chosen-hosts.ts';
 import { isPassedBy, RunConditions, type TaskDecision } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, tasksOf, type RunPlan } from './plan.ts';
 import { WorkBudget } from '../expression/comparison-work.ts';
+import { gateMessage } from '../gate/gate-message.ts';
+import { gateCounts, type GatePosition } from '../gate/gate-position.ts';
 import type { RolloutPosition } from '../rollout/position.ts';
+import type { RunWrite, SeedRun, TaskWrite } from './run-write.ts';
 import { SharedTerms } from './shared-terms.ts';
 import { type RolloutAnswer, RunTask, type SeedTask, type TaskTerms } from './run-task.ts';
-import { beyondOfRun, outputIn, outputsBytesOf, type StepOutputs } from './step-outputs.ts';
+import { beyondOfRun, outputIn, outputsBytesOf, type StepOutput, type StepOutputs } from './step-outputs.ts';
 import { unfitBy } from './unfit.ts';
-
-export interface SeedRun {
-  readonly id: RunId;
-  readonly state: RunState;
-  readonly round: number;
-  readonly seq: number;
-  /** Absent for a command, which is one task in the state of its run. */
-  readonly plan?: RunPlan;
-  readonly cancelRequestedAtMs?: number;
-  readonly cancelRequestedBy?: string;
-  /** Of a cancel that ends what comes finally too. */
-  readonly cancelForcedBy?: string;
-  readonly pausedBy?: string;
-  readonly resumedBy?: string;
-}
-
-/** A task as it is once the write has landed. Only of runs with a plan: the task of a command is in the state of its run. */
-export interface TaskWrite {
-  readonly task: number;
-  readonly to: TaskState;
-  readonly counts: ExecutionCounts;
-  /** Its turn has come: executions of its hosts wait from now on, unless it has them from before. */
-  readonly isOpened: boolean;
-  /** Where it declares some and is over. */
-  readonly outputs?: StepOutputs;
-  /** How far its rollout has come; absent where it has none. */
-  readonly position?: RolloutPosition;
-  /** What its conditions have come to, where its turn has come. */
-  readonly decision?: TaskDecision;
-  /** Of one that is opened: those of the frozen list of its hosts that it goes to; absent: all. */
-  readonly places?: readonly number[];
-}
-
-/** What is written of a run, with some of what its crews have decided. */
-export interface RunWrite<Stream> {
-  readonly changes: readonly Execution<Stream>[];
-  /** Of the changes, in their order: by the time it has landed, more may be decided. */
-  readonly states: readonly ExecutionState[];
-  readonly tasks: readonly TaskWrite[];
-  readonly state: RunState;
-  readonly counts: ExecutionCounts;
-  readonly seq: number;
-  /** It had not ended before. */
-  readonly isEnd: boolean;
-  /** It had not been told to end before. */
-  readonly isStop: boolean;
-  /** Whether it is paused then, and whether that is news. */
-  readonly isPaused: boolean;
-  readonly isPauseNews: boolean;
-  /** What comes finally is being ended by it. */
-  readonly isForceNews: boolean;
-}
+import type { OutputOfTask } from './work-fills.ts';
 
 export class Run<Stream = unknown> {
   readonly id: RunId;
@@ -114,6 +60,7 @@ export class Run<Stream = unknown> {
   /** Tasks whose executions are all over, as they were read, and that are not: a part of a write has landed, or a backup was restored. */
   readonly #behind = new Set<number>();
   readonly #writtenPositions: Map<number, RolloutPosition | undefined>;
+  readonly #writtenGates: Map<number, GatePosition | undefined>;
   #isPauseWritten: boolean;
   /** Of tasks that have told some, with those that a write in the making says. */
   readonly #outputBytes: Map<number, number>;
@@ -152,17 +99,17 @@ export class Run<Stream = unknown> {
     const terms = new SharedTerms();
     this.tasks = seeds.map(
       (seed) =>
-        new RunTask<Stream>(
-          { ...seed, terms: terms.of(seed.terms) },
-          isCancelRequested,
-          ofTasks,
-          nowAt,
-          plannedOf.get(seed.task)?.outputs,
-          unfitBy(plannedOf.get(seed.task) ?? {}, {
-            choiceFault: () => this.#conditions.of(seed.task)?.hosts?.fault,
-            outputOf: ({ task, output }) => outputIn(this.task(task)?.outputs, output),
+        new RunTask<Stream>({ ...seed, terms: terms.of(seed.terms) }, isCancelRequested, ofTasks, nowAt, {
+          ...given({
+            declared: plannedOf.get(seed.task)?.outputs,
+            unfit: unfitBy(plannedOf.get(seed.task) ?? {}, {
+              choiceFault: () => this.#conditions.of(seed.task)?.hosts?.fault,
+              outputOf: (ref) => this.#outputOf(ref),
+            }),
           }),
-        ),
+          message: () =>
+            gateMessage(seed.gate!.work, plannedOf.get(seed.task)?.fills ?? [], (ref) => this.#outputOf(ref)),
+        }),
     );
     this.#byTask = new Map(this.tasks.map((task) => [task.task, task]));
     this.#outputBytes = new Map(
@@ -170,6 +117,7 @@ export class Run<Stream = unknown> {
     );
     this.#written = new Map(seeds.map(({ task, state }) => [task, state]));
     this.#writtenPositions = new Map(seeds.map(({ task, position }) => [task, position]));
+    this.#writtenGates = new Map(seeds.map(({ task, gate }) => [task, gate?.position]));
     this.#outputs = new Map(seeds.map(({ task, outputs }) => [task, outputs]));
     for (const { chooses } of plannedOf.values()) if (chooses) this.#byTask.get(chooses.task)!.isAsked = true;
     this.#conditions = new RunConditions(
@@ -185,9 +133,10 @@ export class Run<Stream = unknown> {
             this.plan,
             run.state,
             (task) => {
-              const { hasExecutions, crew, isHeld } = this.#byTask.get(task)!;
-              const counts = hasExecutions ? { ...crew.changes.written } : NO_EXECUTIONS;
+              const { hasExecutions, crew, isHeld, gate } = this.#byTask.get(task)!;
               const state = this.#written.get(task)!;
+              const ofCrew = hasExecutions ? { ...crew.changes.written } : NO_EXECUTIONS;
+              const counts = gate ? gateCounts(state, gate.position) : ofCrew;
               const decision = this.#conditions.of(task);
               const isPassed = state === 'skipped' && decision !== undefined && isPassedBy(decision);
               return { state, counts, isHeld, isPassed };
@@ -236,6 +185,14 @@ export class Run<Stream = unknown> {
   /** How far the rollout of a task has come, as it is committed. */
   writtenPosition(task: number): RolloutPosition | undefined {
     return this.#writtenPositions.get(task);
+  }
+
+  writtenGate(task: number): GatePosition | undefined {
+    return this.#writtenGates.get(task);
+  }
+
+  #outputOf({ task, output }: OutputOfTask): StepOutput | undefined {
+    return outputIn(this.task(task)?.outputs, output);
   }
 
   task(task: number): RunTask<Stream> | undefined {
@@ -346,7 +303,7 @@ export class Run<Stream = unknown> {
       task.advance(now, findRoute);
       const isMoved = task.position !== this.#writtenPositions.get(task.task);
       assert(this.isPlanned || !isMoved, 'what has a position is a run with a plan, where it is written');
-      if (isMoved) this.#behind.add(task.task);
+      if (isMoved || task.gate?.position !== this.#writtenGates.get(task.task)) this.#behind.add(task.task);
     }
     return before.filter(({ limitExceeded }) => limitExceeded);
   }
@@ -368,13 +325,13 @@ export class Run<Stream = unknown> {
     if (this.#isUndecided) this.#advanceFlow({ kind: 'decide' });
     this.#isUndecided = false;
     for (const one of this.tasks) {
-      const { task, crew, limitExceeded: isStopped, isHeld } = one;
+      const { task, crew, limitExceeded: isStopped, isHeld, gate } = one;
       if (changes.length >= changesMax || (crew.changes.count === 0 && !this.#behind.has(task))) continue;
       this.#behind.delete(task);
       const taken = crew.changes.take(changesMax - changes.length);
       changes.push(...taken);
       const undecided = crew.changes.count - taken.length;
-      const counts = crew.changes.countsAfter(taken);
+      const counts = gate ? gateCounts('created', gate.position) : crew.changes.countsAfter(taken);
       const own = this.#fitting(task, one.outputsAfter(taken, isSettled(counts) && undecided === 0));
       if (own) this.#outputs.set(task, own);
       const isUnmet = own?.fault !== undefined;
@@ -416,9 +373,10 @@ export class Run<Stream = unknown> {
     this.#isPauseWritten = isPaused;
     this.seq = seq;
     changes.forEach((execution, i) => this.#byTask.get(execution.task)!.crew.committed(execution, states[i]!));
-    for (const { task, to, isOpened, position, outputs } of tasks) {
+    for (const { task, to, isOpened, position, gate, outputs } of tasks) {
       this.#written.set(task, to);
       this.#writtenPositions.set(task, position);
+      this.#writtenGates.set(task, gate);
       this.#byTask.get(task)!.outputs = outputs;
       if (isOpened) this.#byTask.get(task)!.opened(nowAt);
     }
@@ -434,8 +392,11 @@ export class Run<Stream = unknown> {
         const { task, state: to } = one;
         const isOpened = this.#toOpen.has(task);
         const own = this.#byTask.get(task)!;
-        const { position } = own;
-        const isMoved = to !== this.#written.get(task) || position !== this.#writtenPositions.get(task);
+        const [position, gate] = [own.position, own.gate?.position];
+        const isMoved =
+          to !== this.#written.get(task) ||
+          position !== this.#writtenPositions.get(task) ||
+          gate !== this.#writtenGates.get(task);
         if (isOpened || touched.has(task) || isMoved)
           writes.push({
             task,
@@ -444,6 +405,7 @@ export class Run<Stream = unknown> {
             isOpened,
             ...given({
               position,
+              gate,
               // What has told and is over still has told it.
               outputs: isTerminalRun(to) ? this.#outputs.get(task) : undefined,
               decision: to === 'created' ? undefined : this.#conditions.of(task),
@@ -455,8 +417,9 @@ export class Run<Stream = unknown> {
     return writes;
   }
 
-  /** Of a task that has just been opened nothing has been told yet: all of its executions wait. */
+  /** Of a task that has just been opened nothing has been told yet: all of its executions wait. A gate has none. */
   #countsOf({ task, state, counts }: FlowTask): ExecutionCounts {
+    if (this.#byTask.get(task)!.gate) return NO_EXECUTIONS;
     if (state === 'created' || isTerminalRun(state) || totalOf(counts) > 0) return counts;
     const { hasExecutions, hosts, crew } = this.#byTask.get(task)!;
     return hasExecutions ? { ...crew.changes.written } : { ...emptyCounts(), waiting: hosts };

@@ -6,7 +6,8 @@ import { assert } from '../../base/assert.ts';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import type { Unreached } from '../crew/crew-options.ts';
-import type { Work } from '../work/work.ts';
+import type { ApprovalWork } from '../work/approval.ts';
+import type { CarriedWork } from '../work/work.ts';
 import type { StepOutput } from './step-outputs.ts';
 
 export interface OutputOfTask {
@@ -15,7 +16,7 @@ export interface OutputOfTask {
 }
 
 export interface WorkFill<Ref = OutputOfTask> {
-  readonly field: 'command' | 'args' | 'env' | 'cwd';
+  readonly field: 'command' | 'args' | 'env' | 'cwd' | 'message';
   /** Of a list its place, of variables the name; nothing else has one. */
   readonly key: number | string;
   readonly parts: readonly (string | Ref)[];
@@ -23,15 +24,15 @@ export interface WorkFill<Ref = OutputOfTask> {
 
 /** `outputOf`: of a task that is over and has succeeded, so that it is there. */
 export function filledWork(
-  work: Work,
+  work: CarriedWork,
   fills: readonly WorkFill[],
   outputOf: (ref: OutputOfTask) => StepOutput | undefined,
-): Work {
+): CarriedWork {
   const argv = work.program.form === 'argv' ? [...work.program.argv] : [];
   const [args, env] = [[...work.args], { ...work.env }];
   let { cwd } = work;
   for (const { field, key, parts } of fills) {
-    const text = parts.map((part) => (typeof part === 'string' ? part : textOf(part, outputOf(part)))).join('');
+    const text = filledText(parts, outputOf);
     if (field === 'command') argv[key as number] = text;
     else if (field === 'args') args[key as number] = text;
     else if (field === 'env') env[key as string] = text;
@@ -44,6 +45,23 @@ export function filledWork(
     env,
     ...given({ cwd }),
   };
+}
+
+/** What an approval asks. */
+export function filledMessage(
+  { message }: ApprovalWork,
+  fills: readonly WorkFill[],
+  outputOf: (ref: OutputOfTask) => StepOutput | undefined,
+): string {
+  const own = fills.find(({ field }) => field === 'message');
+  return own ? filledText(own.parts, outputOf) : message;
+}
+
+function filledText(
+  parts: readonly (string | OutputOfTask)[],
+  outputOf: (ref: OutputOfTask) => StepOutput | undefined,
+): string {
+  return parts.map((part) => (typeof part === 'string' ? part : textOf(part, outputOf(part)))).join('');
 }
 
 /** Up: out of the folder that the job names. */
@@ -74,7 +92,7 @@ export function fillFault(
         `With the outputs of steps before it the words have more than ${allMax} bytes together, which is what is allowed.`,
       );
     if (field !== 'cwd') continue;
-    const folder = parts.map((part) => (typeof part === 'string' ? part : textOf(part, outputOf(part)))).join('');
+    const folder = filledText(parts, outputOf);
     if (UP.test(folder) || folder.includes('\0'))
       return fault(
         `With the outputs of steps before it the folder to work in is ${JSON.stringify(folder.slice(0, 200))}: no part of it may lead up.`,

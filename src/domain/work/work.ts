@@ -4,14 +4,25 @@
  * Secrets are no part of it: it holds their names.
  */
 import { DroverError, type InputFault } from '../../base/errors.ts';
+import { APPROVAL } from './approval.ts';
 import { SCRIPT } from './script.ts';
+import { WAIT } from './wait.ts';
 import type { StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
 
-/** To add a kind: its file beside `script.ts`, and its line here. */
-const WORK_KINDS = { script: SCRIPT } as const;
+/** What engines carry out. To add a kind: its file beside `script.ts`, and its line here. */
+const CARRIED_KINDS = { script: SCRIPT } as const;
+/** Gates: no executor is given them. The owner of the run asks people, or lets time pass (`src/domain/gate/`). */
+const GATE_KINDS = { approval: APPROVAL, wait: WAIT } as const;
+const WORK_KINDS = { ...CARRIED_KINDS, ...GATE_KINDS } as const;
 
 type WorkOf<K> = K extends WorkKind<infer W> ? W : never;
-export type Work = WorkOf<(typeof WORK_KINDS)[keyof typeof WORK_KINDS]>;
+export type CarriedWork = WorkOf<(typeof CARRIED_KINDS)[keyof typeof CARRIED_KINDS]>;
+export type GateWork = WorkOf<(typeof GATE_KINDS)[keyof typeof GATE_KINDS]>;
+export type Work = CarriedWork | GateWork;
+
+export function isGate(work: Work): work is GateWork {
+  return Object.hasOwn(GATE_KINDS, work.kind);
+}
 
 /** As it is kept, and as executors are given it: `v` is the version of the kind's own form. */
 export type StoredWork = StoredFields & { readonly v: number; readonly kind: string };
@@ -22,8 +33,14 @@ export function storedWork(work: Work): StoredWork {
 }
 
 /** Undefined for a kind or version that this program does not know: a newer one has written it. */
-export function knownWork({ v, kind, ...fields }: StoredWork): Work | undefined {
+function knownWork({ v, kind, ...fields }: StoredWork): Work | undefined {
   return Object.hasOwn(WORK_KINDS, kind) ? WORK_KINDS[kind as Work['kind']].read(v, fields) : undefined;
+}
+
+/** For executors, who know no gates. */
+export function knownCarriedWork(stored: StoredWork): CarriedWork | undefined {
+  const work = knownWork(stored);
+  return work && !isGate(work) ? work : undefined;
 }
 
 /** Throws `schema-newer` for what this program does not know. */

@@ -113,6 +113,7 @@ export const Run = z
     cancelForcedBy: z.string().optional(),
     pausedAt: instant.optional().describe('Since when somebody wants that nothing more of it starts'),
     pausedBy: z.string().optional(),
+    asks: z.boolean().optional().describe('Something of it waits for an answer: an approval, or a rollout'),
     job: z
       .object({ name: z.string(), version: z.int() })
       .optional()
@@ -226,12 +227,14 @@ export const RunPause = z.strictObject({ reason: text(limits.reasonLengthMax).de
 
 export const RunAnswer = z
   .strictObject({
-    goesOn: z.boolean().describe('Whether it goes on; else nothing more of the step starts'),
+    goesOn: z
+      .boolean()
+      .describe('Whether it goes on; else nothing more of the step starts, and an approval has failed'),
     step: z
       .string()
       .max(2 * limits.nameLengthMax + 1)
       .optional()
-      .describe('Where several steps ask: its name, or STAGE/STEP'),
+      .describe('Where several steps ask: its name, STAGE/STEP or STAGE.STEP'),
     batch: z
       .int()
       .min(1)

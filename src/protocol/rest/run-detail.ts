@@ -6,6 +6,7 @@ import { VIAS } from '../../domain/placement/placement.ts';
 import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ROLLOUT_PHASES } from '../../domain/rollout/position.ts';
 import { FAILED_STATES } from '../../domain/rollout/rollout.ts';
+import { ON_TIMEOUT } from '../../domain/work/approval.ts';
 import { instant } from './fields.ts';
 import { Counts, Run, RunState, strings } from './resources.ts';
 
@@ -60,36 +61,67 @@ const Verdict = z.object({
     .record(z.string(), z.string().nullable())
     .describe('What it went by, cut where it is long; null: there was no value'),
 });
-export const RunStep = TaskSettings.extend({
-  task: z.int().describe('Its number, by which executions name it'),
-  step: z.string(),
-  needs: z.array(z.string()).describe('Steps of the same stage'),
-  onFailure: z.enum(['stop', 'continue']),
-  state: RunState,
-  hostCount: z.int(),
-  counts: Counts,
-  outputs: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
-    .optional()
-    .describe('Of a step that declares some and is over: what its hosts told, drawn together'),
-  outputsFault: z.string().optional().describe('Why it has failed by them'),
-  openedAt: instant.optional().describe('Since when it has its turn, in the present round'),
-  condition: z.string().optional().describe('It has its turn only where this is met'),
-  chooses: z.string().optional().describe('Which hosts of a step before it it goes to: chosen when its turn has come'),
-  decision: z
-    .object({
-      stage: Verdict.optional(),
-      step: Verdict.optional(),
-      hosts: z
-        .object({ of: z.int(), chosen: z.int() })
-        .optional()
-        .describe('How many were chosen of those that it might have gone to'),
-    })
-    .optional()
-    .describe('What the condition of its stage and its own have come to, once its turn had come'),
-  skippedBecause: z.string().optional().describe('Why it was passed over, so that what needs it goes on'),
-  rollout: RunRollout.optional().describe('How far it has come, where it goes in batches or may ask'),
-}).meta({ id: 'RunStep' });
+const RunApproval = z
+  .object({
+    message: z.string(),
+    count: z.int().describe('So many different people have to say yes'),
+    by: z.array(z.string()).optional().describe('Names of those who may answer; absent: whoever may answer runs'),
+    notByStarter: z.boolean().describe('Whoever has begun the run may not say yes'),
+    timeoutMs: z.int().optional(),
+    onTimeout: z.enum(ON_TIMEOUT),
+    asks: z.boolean().describe('It waits for answers'),
+    since: instant.optional().describe('Since when it asks, or asked'),
+    until: instant.optional().describe('When its time is up'),
+    approvals: z.int().describe('Different people who have said yes'),
+    answers: z.array(z.object({ yes: z.boolean(), by: z.string(), reason: z.string(), at: instant })),
+    because: z.string().optional().describe('Why it came to its end, where that is not for enough people'),
+  })
+  .meta({ id: 'RunApproval' });
+const RunWait = z
+  .object({
+    forMs: z.int(),
+    since: instant.optional(),
+    until: instant.optional(),
+    because: z.string().optional(),
+  })
+  .meta({ id: 'RunWait' });
+export const RunStep = TaskSettings.partial()
+  .extend({
+    task: z.int().describe('Its number, by which executions name it'),
+    step: z.string(),
+    needs: z.array(z.string()).describe('Steps of the same stage'),
+    onFailure: z.enum(['stop', 'continue']),
+    state: RunState,
+    hostCount: z.int(),
+    counts: Counts,
+    outputs: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+      .optional()
+      .describe('Of a step that declares some and is over: what its hosts told, drawn together'),
+    outputsFault: z.string().optional().describe('Why it has failed by them'),
+    openedAt: instant.optional().describe('Since when it has its turn, in the present round'),
+    condition: z.string().optional().describe('It has its turn only where this is met'),
+    chooses: z
+      .string()
+      .optional()
+      .describe('Which hosts of a step before it it goes to: chosen when its turn has come'),
+    decision: z
+      .object({
+        stage: Verdict.optional(),
+        step: Verdict.optional(),
+        hosts: z
+          .object({ of: z.int(), chosen: z.int() })
+          .optional()
+          .describe('How many were chosen of those that it might have gone to'),
+      })
+      .optional()
+      .describe('What the condition of its stage and its own have come to, once its turn had come'),
+    skippedBecause: z.string().optional().describe('Why it was passed over, so that what needs it goes on'),
+    approval: RunApproval.optional().describe('Of a step that asks people; it has no settings of what is carried out'),
+    wait: RunWait.optional().describe('Of a step that lets time pass; it has none either'),
+    rollout: RunRollout.optional().describe('How far it has come, where it goes in batches or may ask'),
+  })
+  .meta({ id: 'RunStep' });
 export const RunStage = z
   .object({
     stage: z.string(),

@@ -2,6 +2,7 @@
 import type { AttemptKey, RunId } from '../../base/ids.ts';
 import type { Outcome } from '../../domain/crew/outcome.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
+import type { GatePosition } from '../../domain/gate/gate-position.ts';
 import type { TaskState } from '../../domain/flow/task-machine.ts';
 import type { TaskDecision } from '../../domain/run/conditions.ts';
 import type { RolloutPosition } from '../../domain/rollout/position.ts';
@@ -60,6 +61,11 @@ export interface TaskChange {
   readonly places?: readonly number[];
   /** How far its rollout has come from now on; absent: it has none, or begins anew with a new round. */
   readonly position?: RolloutPosition;
+  /**
+   * Where the gate stands that it is; absent: it is none, or begins anew with a new round. Of an approval it lands only while so many
+   * answers are there as were heard: an answer and the end of its time are one or the other.
+   */
+  readonly gate?: GatePosition;
   /** What its conditions have come to; what they had come to before is forgotten where there is none. */
   readonly decision?: TaskDecision;
   /** The run's seq of this change. */

@@ -4,6 +4,8 @@ import type { Route } from '../../domain/run/executor.ts';
 import type { Scope } from '../../domain/access/access-node.ts';
 import type { Permission } from '../../domain/access/permission.ts';
 import type { ExecutionCounts, ExecutionState } from '../../domain/crew/execution-machine.ts';
+import type { ApprovalAnswer } from '../../domain/gate/approval.ts';
+import type { GatePosition } from '../../domain/gate/gate-position.ts';
 import type { RunState } from '../../domain/flow/run-machine.ts';
 import type { TaskState } from '../../domain/flow/task-machine.ts';
 import type { TaskDecision } from '../../domain/run/conditions.ts';
@@ -104,6 +106,8 @@ export interface RunRecord {
   readonly resumedBy?: string;
   /** Grows with every committed change of the run or of one of its executions; the cursor of its event stream. */
   readonly seq: number;
+  /** Something of it waits for somebody's answer. Only of heads, and of lists. */
+  readonly asks?: boolean;
 }
 
 export interface TaskRecord {
@@ -123,6 +127,10 @@ export interface TaskRecord {
   readonly answer?: RolloutAnswer;
   /** What its conditions have come to, where it has some and its turn has come. */
   readonly decision?: TaskDecision;
+  /** Of a gate: where it stands; absent before its turn in this round. */
+  readonly gate?: GatePosition;
+  /** What people have said to the approval that it is, in their order. */
+  readonly approvals?: readonly ApprovalAnswer[];
 }
 
 export interface RunFilter {
@@ -174,6 +182,17 @@ export interface RunStore {
     answer: RolloutAnswer,
     audit: AuditEntry,
   ): Promise<'answered' | 'already-answered' | 'stale' | 'not-found'>;
+  /**
+   * Adds an answer to those of an approval; the owner acts. `seen`: how many there were when it was judged. `changed`: there are others by
+   * now, so that it is to be judged anew. `stale`: it asks nothing, or something else.
+   */
+  runApprove(
+    id: RunId,
+    task: number,
+    answer: ApprovalAnswer,
+    seen: number,
+    audit: AuditEntry,
+  ): Promise<'answered' | 'changed' | 'stale' | 'not-found'>;
   /**
    * Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits. With `failed` also
    * those that succeeded of tasks that have failed by their outputs (`isRepeatedWhole`).

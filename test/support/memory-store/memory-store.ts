@@ -30,6 +30,7 @@ export type SimulableStore = Pick<
   | 'runPauseRequest'
   | 'runResumeRequest'
   | 'runAnswer'
+  | 'runApprove'
   | 'runRetry'
   | 'timelineList'
   | 'executionFetch'
@@ -126,6 +127,11 @@ export function createMemoryStore(
     async runAnswer(id, task, said, audit) {
       const answer = runs.runAnswer(tables, id, task, said, audit);
       if (answer === 'answered' || answer === 'already-answered') hints.notify('run', id);
+      return answer;
+    },
+    async runApprove(id, task, said, seen, audit) {
+      const answer = runs.runApprove(tables, id, { task, answer: said, seen }, audit);
+      if (answer === 'answered') hints.notify('run', id);
       return answer;
     },
     async runRetry(id, states, audit, seen) {

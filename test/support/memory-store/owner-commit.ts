@@ -39,21 +39,25 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
   );
   return {
     run: { ...run },
-    tasks: row.tasks.map(({ sealedSecrets, openedAtMs, position, answer, outputs, decision, ...task }, number) => ({
-      task: number,
-      spec: specOf(tables, row.tasks[number]!),
-      state: run.plan ? task.state : run.state,
-      subjects: begun.has(number) || !run.plan ? [] : task.subjects,
-      ...given({
-        sealedSecrets,
-        openedAtMs: run.plan ? openedAtMs : undefined,
-        position,
-        answer,
-        outputs,
-        decision,
-        told: declaring.has(number) && (asked.has(number) || !isDrawn(task)) ? toldOf(row, number) : undefined,
+    tasks: row.tasks.map(
+      ({ sealedSecrets, openedAtMs, position, answer, outputs, decision, gate, approvals, ...task }, number) => ({
+        task: number,
+        spec: specOf(tables, row.tasks[number]!),
+        state: run.plan ? task.state : run.state,
+        subjects: begun.has(number) || !run.plan ? [] : task.subjects,
+        ...given({
+          sealedSecrets,
+          openedAtMs: run.plan ? openedAtMs : undefined,
+          position,
+          answer,
+          outputs,
+          decision,
+          gate,
+          approvals,
+          told: declaring.has(number) && (asked.has(number) || !isDrawn(task)) ? toldOf(row, number) : undefined,
+        }),
       }),
-    })),
+    ),
     executions: executions.map(seedOf).sort((one, other) => one.task - other.task || one.ordinal - other.ordinal),
   };
 }
@@ -112,7 +116,9 @@ export function ownerCommit(tables: MemoryTables, commit: OwnerCommit): CommitRe
   const stale = new Set<RunId>();
   for (const { runId, endedRound } of commit.runs)
     if (endedRound !== undefined && tables.runs.get(runId)?.run.round !== endedRound) stale.add(runId);
-  // A run that has been opened anew takes nothing of what its former round says.
+  for (const { runId, task, gate } of commit.tasks ?? [])
+    if (gate && (tables.runs.get(runId)?.tasks[task]?.approvals ?? []).length !== gate.heard) stale.add(runId);
+  // A run that has been opened anew, or an approval of which has been answered, takes nothing of what its former round says.
   const reopened = new Set(stale);
   for (const [i, change] of commit.executions.entries())
     if (reopened.has(change.runId) || !executionWrite(tables, change)) {

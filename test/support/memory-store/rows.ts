@@ -8,6 +8,8 @@ import type { TaskState } from '../../../src/domain/flow/task-machine.ts';
 import type { TaskDecision } from '../../../src/domain/run/conditions.ts';
 import type { StepOutputs } from '../../../src/domain/run/step-outputs.ts';
 import type { Subject } from '../../../src/domain/run/subject.ts';
+import type { ApprovalAnswer } from '../../../src/domain/gate/approval.ts';
+import type { GatePosition } from '../../../src/domain/gate/gate-position.ts';
 import type { RunState } from '../../../src/domain/flow/run-machine.ts';
 import type { RolloutPosition } from '../../../src/domain/rollout/position.ts';
 import type { RolloutAnswer } from '../../../src/domain/run/run-task.ts';
@@ -46,6 +48,8 @@ export interface TaskRow {
   position?: RolloutPosition;
   answer?: RolloutAnswer;
   decision?: TaskDecision;
+  gate?: GatePosition;
+  approvals?: ApprovalAnswer[];
 }
 
 export interface RunRow {

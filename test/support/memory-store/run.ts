@@ -11,12 +11,13 @@ import {
 } from '../../../src/domain/crew/execution-machine.ts';
 import { jobLimits } from '../../../src/base/job-limits.ts';
 import { isTerminalRun } from '../../../src/domain/flow/run-machine.ts';
+import type { ApprovalAnswer } from '../../../src/domain/gate/approval.ts';
 import { canTaskMove } from '../../../src/domain/flow/task-machine.ts';
 import { runLoadBytes } from '../../../src/domain/run/run-load.ts';
-import { isRepeatedWhole, roundOpened } from '../../../src/domain/run/round.ts';
+import { gateBefore, isRepeatedWhole, roundOpened } from '../../../src/domain/run/round.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
 import type { Subject } from '../../../src/domain/run/subject.ts';
-import { storedWork, workOf, type Work } from '../../../src/domain/work/work.ts';
+import { isGate, storedWork, workOf, type Work } from '../../../src/domain/work/work.ts';
 import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
 import { tooManyRuns } from '../../../src/store/contract/run-refusals.ts';
 import type { TaskChange } from '../../../src/store/contract/owner-commit.ts';
@@ -171,17 +172,22 @@ export function runFetch(tables: MemoryTables, id: RunId): RunRecord | undefined
   const { run } = row;
   const tasks = row.tasks.map((task, number): TaskRecord => {
     const { state, counts } = run.plan ? task : run;
-    const { openedAtMs, position, answer, outputs, decision } = run.plan ? task : {};
+    const { openedAtMs, position, answer, outputs, decision, gate, approvals } = run.plan ? task : {};
     const hostCount = (run.plan && totalOf(task.counts)) || task.subjects.length;
-    const progress = given({ openedAtMs, position, answer, outputs, decision });
+    const progress = given({ openedAtMs, position, answer, outputs, decision, gate, approvals });
     return { task: number, spec: specOf(tables, task), state, counts, hostCount, ...progress };
   });
   return { ...run, tasks };
 }
 
 export function runHead(tables: MemoryTables, id: RunId): RunRecord | undefined {
-  const { plan: _, ...run } = tables.runs.get(id)?.run ?? { plan: undefined };
-  return 'id' in run ? run : undefined;
+  const row = tables.runs.get(id);
+  if (!row) return undefined;
+  const { plan: _, ...run } = row.run;
+  const asks = row.tasks.some(
+    ({ state, gate, position }) => state === 'paused' && (gate?.phase === 'asking' || position?.phase === 'asking'),
+  );
+  return { ...run, ...given({ asks: asks || undefined }) };
 }
 
 export function runCancelRequest(
@@ -255,6 +261,23 @@ export function runAnswer(
   return 'answered';
 }
 
+export function runApprove(
+  tables: MemoryTables,
+  id: RunId,
+  { task: number, answer, seen }: { readonly task: number; readonly answer: ApprovalAnswer; readonly seen: number },
+  audit: AuditEntry,
+): Awaited<ReturnType<RunStore['runApprove']>> {
+  const row = tables.runs.get(id);
+  const task = row?.run.plan ? row.tasks[number] : undefined;
+  if (!row || !task) return 'not-found';
+  if (task.gate?.phase !== 'asking' || task.gate.sinceMs !== answer.askedMs || !row.isActive) return 'stale';
+  if ((task.approvals ?? []).length !== seen) return 'changed';
+  task.approvals = [...(task.approvals ?? []), answer];
+  row.answers++;
+  tables.audit.push(audit);
+  return 'answered';
+}
+
 export function runRetry(
   tables: MemoryTables,
   id: RunId,
@@ -272,7 +295,10 @@ export function runRetry(
   const chosen = row.executions.filter(
     ({ state, task }) => states.includes(state) || (state === 'succeeded' && isWhole(task)),
   );
-  if (chosen.length === 0) return { kind: 'nothing-to-retry' };
+  const gates = row.tasks.map((task) =>
+    run.plan && isGate(specOf(tables, task).work) ? gateBefore(task.state, task.gate, states) : undefined,
+  );
+  if (chosen.length === 0 && !gates.some((gate) => gate?.isAgain)) return { kind: 'nothing-to-retry' };
   mustHaveRoom(tables, audit.actor.id, hostsOf(row));
   const seq = run.seq + 1;
   for (const execution of chosen) {
@@ -290,9 +316,8 @@ export function runRetry(
         task,
         {
           state: run.plan ? state : from,
-          counts: countsOf(row, task),
           hostCount: subjects.length,
-          isAgain: again.has(task),
+          ...(gates[task] ?? { counts: countsOf(row, task), isAgain: again.has(task) }),
           ...given({ decision }),
         },
       ]),
@@ -343,7 +368,7 @@ export function countsOf(row: RunRow, task: number): ExecutionCounts {
 /** Whether it has landed. A task that has its turn for the first time gets its executions. */
 export function taskWrite(
   tables: MemoryTables,
-  { runId, task: number, to, counts, openedAtMs, places, position, outputs, decision, seq }: TaskChange,
+  { runId, task: number, to, counts, openedAtMs, places, position, outputs, decision, gate, seq }: TaskChange,
 ): boolean {
   const row = tables.runs.get(runId);
   const task = row?.tasks[number];
@@ -353,6 +378,11 @@ export function taskWrite(
   else {
     delete task.position;
     delete task.answer;
+  }
+  if (gate) task.gate = gate;
+  else {
+    delete task.gate;
+    delete task.approvals;
   }
   if (decision) task.decision = decision;
   else delete task.decision;

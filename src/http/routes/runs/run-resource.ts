@@ -12,10 +12,12 @@ import { failureLimitText } from '../../../domain/rollout/failure-limit.ts';
 import { dueMsOf } from '../../../domain/rollout/position.ts';
 import { passedBecause, type TaskDecision, type Verdict } from '../../../domain/run/conditions.ts';
 import type { RunSpec } from '../../../domain/run/spec.ts';
+import { isGate } from '../../../domain/work/work.ts';
 import type { RunRecord, TaskRecord } from '../../../store/contract/run.ts';
 import type { TimelineEntry } from '../../../store/contract/timeline.ts';
 import type { ApiContext } from '../../operation.ts';
 import { instant } from '../instant.ts';
+import { gateResource } from './gate-resource.ts';
 
 export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
   return {
@@ -41,6 +43,7 @@ export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
       pausedAt: instant(run.pausedAtMs),
       pausedBy: run.pausedBy,
       job: run.job,
+      asks: run.asks,
     }),
   };
 }
@@ -49,11 +52,16 @@ export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
 export function runDetailResource(run: RunRecord): z.infer<typeof detail.RunDetail> {
   const { plan, tasks = [] } = run;
   return {
-    ...runResource(run),
+    ...runResource(tasks.some(isAsking) ? { ...run, asks: true } : run),
     ...given({ stages: plan?.map((stage) => stageResource(stage, plan, tasks)) }),
     // A command that goes out in batches is a plan of one step.
     ...given(run.job ? {} : settingsOf(tasks[0]!.spec)),
   };
+}
+
+/** Its rollout, or what it is itself, waits for an answer. */
+function isAsking({ position, gate }: TaskRecord): boolean {
+  return position?.phase === 'asking' || gate?.phase === 'asking';
 }
 
 function stageResource(
@@ -82,6 +90,7 @@ function stageResource(
         ...given({ condition: when?.text, chooses: chooses?.text }),
         ...decisionOf(decision),
         ...given({ openedAt: instant(openedAtMs), rollout: rolloutResource(tasks[task]!) }),
+        ...(isGate(spec.work) ? gateResource(spec.work, tasks[task]!) : {}),
         ...settingsOf(spec),
       };
     }),
@@ -130,9 +139,13 @@ type Settings = Omit<
   | 'decision'
   | 'skippedBecause'
   | 'rollout'
+  | 'approval'
+  | 'wait'
 >;
 
+/** Of a gate there are none of these. */
 function settingsOf({ work, policy, placement }: RunSpec): Settings {
+  if (isGate(work)) return {};
   return {
     ...(work.program.form === 'text'
       ? { script: Buffer.from(work.program.text).toString() }

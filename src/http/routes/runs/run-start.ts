@@ -1,7 +1,8 @@
 /** Runs: planned, started, cancelled, retried. */
 import { portLimits } from '../../../base/port-limits.ts';
 import { z } from 'zod';
-import { runAnswer, runCancel, runPause, runResume, runRetry } from '../../../app/run-change.ts';
+import { runAnswer } from '../../../app/run-answer.ts';
+import { runCancel, runPause, runResume, runRetry } from '../../../app/run-change.ts';
 import { runPlan } from '../../../app/run-plan.ts';
 import { runPreview, runStart } from '../../../app/run-start.ts';
 import { attemptId, type RunId } from '../../../base/ids.ts';
@@ -194,7 +195,7 @@ export const runStartRoutes = [
     method: 'POST',
     path: '/runs/{runId}/answer',
     needsNoRoom: true,
-    summary: 'Answer what a rollout of it asks: whether it goes on',
+    summary: 'Answer what it asks: an approval, or whether a rollout goes on',
     permission: 'job.run.answer',
     params: runParams,
     body: r.RunAnswer,

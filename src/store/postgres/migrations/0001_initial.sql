@@ -153,6 +153,12 @@ CREATE TABLE task (
   decision jsonb,
   -- How far its rollout has come (src/domain/rollout/position.ts), and what somebody has said last to a question of it, by its number.
   position jsonb, answer jsonb,
+  -- Of an approval or a wait, which have no executions: where it stands (src/domain/gate/gate-position.ts), and what people have said to it.
+  gate jsonb, approvals jsonb,
+  CHECK (gate->>'phase' IN ('asking', 'waiting', 'over')),
+  CHECK (gate->>'end' IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')),
+  CHECK ((gate->>'phase' = 'over') = (gate->>'end' IS NOT NULL)),
+  CHECK (approvals IS NULL OR gate IS NOT NULL),
   PRIMARY KEY (run_id, task), CHECK ((state IS NULL) = (counts IS NULL) AND (state IS NULL) = (subjects IS NULL))
 ) PARTITION BY RANGE (run_id);
 -- The hosts of tasks whose turn is to come: executions are made of them then. Each list once, however many tasks go to the same hosts. Of a task

@@ -29,7 +29,7 @@ import { lateReportsWrite } from './late-report.ts';
 import { outputValuesWrite } from '../output-value.ts';
 import { agentsUninstalled } from './agents-uninstalled.ts';
 import { type Executor, isDataRefused, type Pool } from '../pool.ts';
-import { tasksWrite } from './tasks-write.ts';
+import { answeredSince, tasksWrite } from './tasks-write.ts';
 import { timelineWrite } from '../timeline.ts';
 
 /**
@@ -90,6 +90,8 @@ async function decisionsWrite(
   const refused: number[] = [];
   const notKept: NotKept[] = [];
   const stale = await reopenedRuns(tx, commit.runs);
+  for (const [day, changes] of groupByDay(commit.tasks, ({ runId }) => runId))
+    for (const runId of await answeredSince(tx, day, changes)) stale.add(runId);
   const current = commit.executions.flatMap(({ runId }, i) => (stale.has(runId) ? [] : [i]));
   const landed = new Set<number>();
   for (const [day, indexes] of groupByDay(current, (i) => commit.executions[i]!.runId)) {

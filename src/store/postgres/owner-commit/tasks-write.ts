@@ -1,4 +1,5 @@
 /** What becomes of the tasks of runs of several, and the executions of those that have their turn. */
+import type { RunId } from '../../../base/ids.ts';
 import { RUN_STATES, type RunState } from '../../../domain/flow/run-machine.ts';
 import { canTaskMove } from '../../../domain/flow/task-machine.ts';
 import type { TaskChange } from '../../contract/owner-commit.ts';
@@ -14,9 +15,12 @@ const WRITE = `UPDATE task
   SET state = c.state, counts = c.counts, opened_at_ms = coalesce(c.opened_at_ms, task.opened_at_ms), outputs = c.outputs,
     position = c.position, decision = c.decision,
     -- Questions of another round are others, though they have the same numbers.
-    answer = CASE WHEN c.position IS NULL THEN NULL ELSE task.answer END
-  FROM unnest($3::uuid[], $4::int[], $5::text[], $6::jsonb[], $7::bigint[], $8::text[], $9::jsonb[], $10::jsonb[], $11::jsonb[])
-    WITH ORDINALITY AS c(run_id, task, state, counts, opened_at_ms, allowed, outputs, position, decision, n)
+    answer = CASE WHEN c.position IS NULL THEN NULL ELSE task.answer END,
+    gate = c.gate, approvals = CASE WHEN c.gate IS NULL THEN NULL ELSE task.approvals END
+  FROM unnest(
+      $3::uuid[], $4::int[], $5::text[], $6::jsonb[], $7::bigint[], $8::text[], $9::jsonb[], $10::jsonb[], $11::jsonb[], $12::jsonb[]
+    )
+    WITH ORDINALITY AS c(run_id, task, state, counts, opened_at_ms, allowed, outputs, position, decision, gate, n)
   WHERE ${isOfDay('task.run_id')} AND task.run_id = c.run_id AND task.task = c.task
     AND position(',' || task.state || ',' IN c.allowed) > 0
   RETURNING c.n`;
@@ -44,6 +48,31 @@ function chosenBytes(places: readonly number[]): Buffer {
   return bytes;
 }
 
+/**
+ * Runs with an approval that somebody has answered since its owner has decided on it. Locked until the commit, so that none is answered
+ * meanwhile: nothing of such a run is written, for what comes next hangs on it.
+ */
+export async function answeredSince(tx: Executor, day: Day, changes: readonly TaskChange[]): Promise<RunId[]> {
+  const gates = changes.flatMap(({ runId, task, gate }) => (gate ? [{ runId, task, heard: gate.heard }] : []));
+  if (gates.length === 0) return [];
+  const { rows } = await tx.query<{ run_id: RunId; is_behind: boolean }>({
+    name: 'gates-answered',
+    text: `SELECT task.run_id, jsonb_array_length(coalesce(task.approvals, '[]')) <> c.heard AS is_behind
+      FROM unnest($3::uuid[], $4::int[], $5::int[]) AS c(run_id, task, heard)
+      JOIN task ON ${isOfDay('task.run_id')} AND task.run_id = c.run_id AND task.task = c.task
+      ORDER BY task.run_id, task.task
+      FOR UPDATE OF task`,
+    values: [
+      day.first,
+      day.last,
+      gates.map(({ runId }) => runId),
+      gates.map(({ task }) => task),
+      gates.map(({ heard }) => heard),
+    ],
+  });
+  return rows.flatMap((row) => (row.is_behind ? [row.run_id] : []));
+}
+
 /** Answers which of the changes landed. */
 export async function tasksWrite(tx: Executor, day: Day, changes: readonly TaskChange[]): Promise<Set<number>> {
   if (changes.length === 0) return new Set();
@@ -62,6 +91,7 @@ export async function tasksWrite(tx: Executor, day: Day, changes: readonly TaskC
       changes.map(({ outputs }) => (outputs ? JSON.stringify(outputs) : null)),
       changes.map(({ position }) => (position ? JSON.stringify(position) : null)),
       changes.map(({ decision }) => (decision ? JSON.stringify(decision) : null)),
+      changes.map(({ gate }) => (gate ? JSON.stringify(gate) : null)),
     ],
   });
   const landed = new Set(rows.map(({ n }) => n - 1));

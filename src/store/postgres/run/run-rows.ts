@@ -34,6 +34,8 @@ export interface RunRow {
   resumed_at_ms: number | null;
   resumed_by: string | null;
   seq: number;
+  /** Of heads and lists alone. */
+  asks?: boolean;
   /** Not read for lists. */
   plan?: RunPlan | null;
   job_name: string | null;
@@ -67,6 +69,7 @@ export function runRecord(row: RunRow): RunRecord {
     resumedAtMs: row.resumed_at_ms ?? undefined,
     resumedBy: row.resumed_by ?? undefined,
     seq: row.seq,
+    asks: row.asks === true ? true : undefined,
     job: row.job_name === null ? undefined : { name: row.job_name, version: row.job_version! },
     plan: row.plan ?? undefined,
   });
@@ -85,7 +88,11 @@ export const RUN_HEAD_COLUMNS = `id, partition, name, reason, created_by, permis
   END AS target_expression,
   host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
   finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, cancel_forced_at_ms, cancel_forced_by,
-  paused_at_ms, paused_by, resumed_at_ms, resumed_by, seq, job_name, job_version`;
+  paused_at_ms, paused_by, resumed_at_ms, resumed_by, seq, job_name, job_version,
+  state IN ('running', 'paused', 'stopping') AND EXISTS (
+    SELECT FROM task
+    WHERE task.run_id = run.id AND task.state = 'paused' AND 'asking' IN (task.gate->>'phase', task.position->>'phase')
+  ) AS asks`;
 
 export const RUN_COLUMNS = `id, partition, name, reason, created_by, permission, state, round, target_expression,
   host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,

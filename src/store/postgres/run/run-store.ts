@@ -4,6 +4,7 @@ import { tooManyRuns } from '../../contract/run-refusals.ts';
 import type { RunRecord, RunStore } from '../../contract/run.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { Together } from '../together.ts';
+import { runApprove } from './run-approve.ts';
 import { runCreateMany, type Creation } from './run-create.ts';
 import {
   runAnswer,
@@ -58,6 +59,11 @@ export function runStore({ pool, ownPool, hints, now }: StoreParts): RunStore {
       const answer = await runAnswer(pool, id, task, said, entry, now());
       if (answer === 'answered' || answer === 'already-answered') hints.notify('run', id);
       return answer;
+    },
+    async runApprove(id, task, answer, seen, entry) {
+      const written = await runApprove(pool, id, { task, answer, seen }, entry, now());
+      if (written === 'answered') hints.notify('run', id);
+      return written;
     },
     async runRetry(id, states, entry, seen) {
       const answer = await runRetry(pool, id, { states, ...given({ seen }) }, entry, now());

@@ -9,7 +9,8 @@ import { isTerminalRun } from '../../../domain/flow/run-machine.ts';
 import type { RolloutPosition } from '../../../domain/rollout/position.ts';
 import type { RolloutAnswer } from '../../../domain/run/run-task.ts';
 import { runLoadBytes } from '../../../domain/run/run-load.ts';
-import { roundOpened, type RoundOpened, type TaskBefore } from '../../../domain/run/round.ts';
+import { gateBefore, roundOpened, type RoundOpened, type TaskBefore } from '../../../domain/run/round.ts';
+import { isGate } from '../../../domain/work/work.ts';
 import type { Actor, AuditEntry } from '../../contract/audit.ts';
 import { tooManyRuns } from '../../contract/run-refusals.ts';
 import type { Page } from '../../contract/page.ts';
@@ -23,7 +24,7 @@ import { loadsAdd, TooMuchUnderWay } from './run-load.ts';
 import { RUN_COLUMNS, RUN_HEAD_COLUMNS, runRecord, type RunRow } from './run-rows.ts';
 import { tasksWrite } from '../owner-commit/tasks-write.ts';
 import { onlyTaskRecord, taskRecord, taskRows } from './task-rows.ts';
-import { IS_FIRST_TASK, SPEC_COLUMNS, SPEC_TABLES, type SpecRow } from './work-rows.ts';
+import { IS_FIRST_TASK, SPEC_COLUMNS, SPEC_TABLES, specOf, type SpecRow } from './work-rows.ts';
 
 export async function runFetch(db: Executor, id: RunId): Promise<RunRecord | undefined> {
   const { rows } = await db.query<RunRow & SpecRow>({
@@ -221,9 +222,9 @@ export async function runRetry(
        RETURNING task`,
       [id, states, run.round + 1, seq],
     );
-    if (reopened.rowCount === 0) return { kind: 'nothing-to-retry' };
     const again = new Set(reopened.rows.map(({ task }) => task));
-    const before = await tasksBefore(tx, run, again);
+    const before = await tasksBefore(tx, run, again, states);
+    if (![...before.values()].some(({ isAgain }) => isAgain)) return { kind: 'nothing-to-retry' };
     const opened = roundOpened(runRecord(run), before);
     const bytes = runLoadBytes([...before.values()].map(({ hostCount }) => hostCount));
     const updated = await tx.query<RunRow>(
@@ -263,7 +264,12 @@ export async function runRetry(
 }
 
 /** By number, with what its executions are by now. */
-async function tasksBefore(tx: Executor, run: RunRow, again: ReadonlySet<number>): Promise<Map<number, TaskBefore>> {
+async function tasksBefore(
+  tx: Executor,
+  run: RunRow,
+  again: ReadonlySet<number>,
+  states: readonly ExecutionState[],
+): Promise<Map<number, TaskBefore>> {
   const { rows } = await tx.query<{ task: number; state: ExecutionState; count: number }>(
     'SELECT task, state, count(*) AS count FROM execution WHERE run_id = $1 GROUP BY task, state',
     [run.id],
@@ -273,17 +279,18 @@ async function tasksBefore(tx: Executor, run: RunRow, again: ReadonlySet<number>
     ...Object.fromEntries(rows.flatMap((row) => (row.task === task ? [[row.state, row.count]] : []))),
   });
   if (!run.plan)
-    return new Map([[0, { state: run.state, counts: countsOf(0), hostCount: run.host_count, isAgain: true }]]);
+    return new Map([[0, { state: run.state, counts: countsOf(0), hostCount: run.host_count, isAgain: again.has(0) }]]);
   const tasks = await taskRows(tx, run.id as RunId);
   return new Map(
-    tasks.map(({ task, state, host_count: hostCount, decision }) => [
-      task,
+    tasks.map((row) => [
+      row.task,
       {
-        state,
-        counts: countsOf(task),
-        hostCount,
-        isAgain: again.has(task),
-        ...given({ decision: decision ?? undefined }),
+        state: row.state,
+        hostCount: row.host_count,
+        ...(isGate(specOf(row).work)
+          ? gateBefore(row.state, row.gate ?? undefined, states)
+          : { counts: countsOf(row.task), isAgain: again.has(row.task) }),
+        ...given({ decision: row.decision ?? undefined }),
       },
     ]),
   );

@@ -2,6 +2,8 @@
 import { given } from '../../../base/given.ts';
 import type { HostId, RunId } from '../../../base/ids.ts';
 import { totalOf, type ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
+import type { ApprovalAnswer } from '../../../domain/gate/approval.ts';
+import type { GatePosition } from '../../../domain/gate/gate-position.ts';
 import type { TaskState } from '../../../domain/flow/task-machine.ts';
 import type { TaskDecision } from '../../../domain/run/conditions.ts';
 import type { StepOutputs } from '../../../domain/run/step-outputs.ts';
@@ -24,6 +26,8 @@ export interface TaskRow extends SpecRow {
   position: RolloutPosition | null;
   answer: RolloutAnswer | null;
   decision: TaskDecision | null;
+  gate: GatePosition | null;
+  approvals: ApprovalAnswer[] | null;
   subjects: number;
   host_count: number;
 }
@@ -32,7 +36,7 @@ export async function taskRows(db: Executor, id: RunId): Promise<readonly TaskRo
   const { rows } = await db.query<TaskRow>({
     name: 'tasks-fetch',
     text: `SELECT ${SPEC_COLUMNS}, task.task, task.sealed_secrets, task.state, task.counts, task.opened_at_ms, task.outputs,
-             task.position, task.answer, task.decision, task.subjects, cardinality(list.host_ids) AS host_count
+             task.position, task.answer, task.decision, task.gate, task.approvals, task.subjects, cardinality(list.host_ids) AS host_count
            FROM ${SPEC_TABLES} JOIN run_subjects list ON list.run_id = task.run_id AND list.list = task.subjects
            WHERE task.run_id = $1
            ORDER BY task.task`,
@@ -56,13 +60,15 @@ export function taskRecord(row: TaskRow): TaskRecord {
 /** What is there once it has its turn. */
 export function progressOf(
   row: TaskRow,
-): Pick<TaskRecord, 'openedAtMs' | 'position' | 'answer' | 'outputs' | 'decision'> {
+): Pick<TaskRecord, 'openedAtMs' | 'position' | 'answer' | 'outputs' | 'decision' | 'gate' | 'approvals'> {
   return given({
     openedAtMs: row.opened_at_ms ?? undefined,
     position: row.position ?? undefined,
     answer: row.answer ?? undefined,
     outputs: row.outputs ?? undefined,
     decision: row.decision ?? undefined,
+    gate: row.gate ?? undefined,
+    approvals: row.approvals ?? undefined,
   });
 }
 

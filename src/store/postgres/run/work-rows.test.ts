@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { newRunId } from '../../../base/ids.ts';
 import type { ScriptWork } from '../../../domain/work/script.ts';
+import type { GateWork } from '../../../domain/work/work.ts';
 import { distinctWork, packWork, unpackWork, workRow } from './work-rows.ts';
 
 const DAY_MS = 86_400_000;
@@ -36,6 +37,28 @@ describe('work in the database', () => {
     const kept = JSON.parse(readFileSync(path, 'utf8')) as Record<'text' | 'argv', string>;
     expect(unpackWork(Buffer.from(kept.text, 'hex'))).toEqual(text);
     expect(unpackWork(Buffer.from(kept.argv, 'hex'))).toEqual(argv);
+  });
+
+  it.each([
+    [
+      'approval-v1',
+      {
+        kind: 'approval',
+        message: 'Deploy ü?',
+        count: 2,
+        by: ['ann', 'bob'],
+        notByStarter: true,
+        timeoutMs: 60_000,
+        onTimeout: 'continue',
+      },
+    ],
+    ['wait-v1', { kind: 'wait', ms: 600_000 }],
+  ] satisfies [string, GateWork][])('is readable as %s wrote it', (name, work) => {
+    const path = new URL(`../../../../test/fixtures/work/${name}.json`, import.meta.url);
+    if (process.env.UPDATE && !existsSync(path))
+      writeFileSync(path, `${JSON.stringify({ work: packWork(work).toString('hex') }, null, 2)}\n`);
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as { work: string };
+    expect(unpackWork(Buffer.from(kept.work, 'hex'))).toEqual(work);
   });
 
   it('is the same for runs of one day that ask for the same, and in one order whoever writes it', () => {
