@@ -85,7 +85,7 @@ export async function plannedBegin(ctx: AppContext, caller: Caller, input: Plann
 /** For people, in lists of runs too: what each step goes to stands with the step. */
 function targetsText(steps: readonly ExpandedStep[]): string {
   const [first, ...others] = new Set(steps.flatMap(({ targets, work }) => (isGate(work) ? [] : [targets])));
-  if (others.length === 0) return first ?? '';
+  if (others.length === 0) return first ?? 'no hosts';
   const all = [first, ...others].map((text) => `(${text})`).join(' or ');
   return all.length <= limits.targetExpressionLengthMax ? all : `(${first}) or … (and ${others.length} more)`;
 }

@@ -4,6 +4,7 @@ import { DroverError, errorCodeOf } from '../base/errors.ts';
 import type { RunId } from '../base/ids.ts';
 import { ROOT } from '../domain/access/access-node.ts';
 import { EXECUTION_STATES, type ExecutionState } from '../domain/crew/execution-machine.ts';
+import { GATE_ENDS } from '../domain/gate/gate-position.ts';
 import { isTerminalRun } from '../domain/flow/run-machine.ts';
 import { isOfCommand, type RunPlan } from '../domain/run/plan.ts';
 import { isRepeatedWhole } from '../domain/run/round.ts';
@@ -144,7 +145,8 @@ async function checkAnew(
 
 /** Whether an approval or a wait of it has ended so, or a step has failed though none of its executions has. */
 async function hasTaskIn(ctx: AppContext, { id, job }: RunRecord, states: readonly ExecutionState[]): Promise<boolean> {
-  const { tasks = [] } = (job && (await ctx.store.runFetch(id))) ?? {};
+  if (!job || !states.some((state) => (GATE_ENDS as readonly ExecutionState[]).includes(state))) return false;
+  const { tasks = [] } = (await ctx.store.runFetch(id)) ?? {};
   return tasks.some(
     (task) =>
       (task.gate?.end !== undefined && states.includes(task.gate.end)) ||

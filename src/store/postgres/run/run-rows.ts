@@ -89,10 +89,13 @@ export const RUN_HEAD_COLUMNS = `id, partition, name, reason, created_by, permis
   host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
   finished_at_ms, earlier_rounds_ms, cancel_requested_at_ms, cancel_requested_by, cancel_forced_at_ms, cancel_forced_by,
   paused_at_ms, paused_by, resumed_at_ms, resumed_by, seq, job_name, job_version,
-  state IN ('running', 'paused', 'stopping') AND EXISTS (
-    SELECT FROM task
+  state IN ('running', 'paused', 'stopping') AND coalesce((
+    -- Not as EXISTS, which may be answered for all runs at once, from the whole table.
+    SELECT true
+    FROM task
     WHERE task.run_id = run.id AND task.state = 'paused' AND 'asking' IN (task.gate->>'phase', task.position->>'phase')
-  ) AS asks`;
+    LIMIT 1
+  ), false) AS asks`;
 
 export const RUN_COLUMNS = `id, partition, name, reason, created_by, permission, state, round, target_expression,
   host_count, counts, created_at_ms, round_started_at_ms, started_at_ms,
