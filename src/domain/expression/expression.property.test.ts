@@ -93,6 +93,26 @@ describe('expressions of any form', () => {
     expect([...outcomes].sort()).toEqual(['refused false', 'refused true', 'sound false', 'sound true']);
   });
 
+  it('that are met stay met, whatever would have stood in the place of what is missing', () => {
+    const held = fc.oneof(text, number, fc.boolean(), fc.array(text));
+    const values = fc.dictionary(name, held);
+    const outcomes = new Set<string>();
+    fc.assert(
+      fc.property(syntax, values, values, (one, known, more) => {
+        // Who asks whether something is there gets another answer once it is.
+        fc.pre(!JSON.stringify(one).includes('"kind":"has"'));
+        const { expression } = typeExpression<string>(one, (of) => ({ ok: true, type: 'bool', ref: of }));
+        const isMet = (all: Readonly<Record<string, Value>>): boolean =>
+          testOf(expression)((ref) => (Object.hasOwn(all, ref) ? all[ref] : undefined));
+        const [before, after] = [isMet(known), isMet({ ...more, ...known })];
+        outcomes.add(`${before} ${after}`);
+        if (before) expect(after).toBe(true);
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(outcomes).toEqual(new Set(['true true', 'false false', 'false true']));
+  });
+
   it('read from any text end in an expression or in one fault within it', () => {
     const piece = fc.constantFrom(
       'and',

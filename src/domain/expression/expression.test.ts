@@ -6,6 +6,7 @@ import { formatSyntax, parseSyntax } from './syntax.ts';
 const KNOWN: Readonly<Record<string, Omit<Known<string>, 'ref'>>> = {
   text: { type: 'text' },
   missing: { type: 'text' },
+  gone: { type: 'bool' },
   number: { type: 'number' },
   bool: { type: 'bool' },
   day: { type: 'day' },
@@ -78,18 +79,33 @@ describe('an expression', () => {
     expect(isMet(text)).toBe(is);
   });
 
-  it('takes every comparison with what is missing for false, and asks for it by has', () => {
-    for (const text of [
-      'missing == "a"',
-      'missing != "a"',
-      'missing in ["a"]',
-      'missing contains "a"',
-      'missing == text',
-    ])
-      expect(isMet(text)).toBe(false);
-    expect(isMet('not (missing == "a")')).toBe(true);
-    expect(isMet('missing matches ".*"')).toBe(false);
+  it.each([
+    'missing == "a"',
+    'missing != "a"',
+    'missing in ["a"]',
+    'missing not in ["a"]',
+    'missing contains "a"',
+    'missing matches ".*"',
+    'missing == text',
+    'gone',
+    'not gone',
+    'not not gone',
+    'not (missing == "a")',
+    'not (missing matches "a")',
+    'not (gone and bool)',
+    'not (gone or false)',
+    'bool and not gone',
+    'false or not gone',
+  ])('%s is not met, as nobody knows', (text) => {
+    expect(isMet(text)).toBe(false);
   });
+
+  it.each(['bool or not gone', 'not (gone and false)', 'has gone or not has gone', 'not has gone', 'gone or bool'])(
+    '%s is met, whatever is missing',
+    (text) => {
+      expect(isMet(text)).toBe(true);
+    },
+  );
 
   it.each([
     ['numbr == 1', '0: There is no numbr.'],

@@ -1,8 +1,9 @@
 /**
  * Expressions with types: what a text says (syntax.ts) where it is known what its names stand for. Whatever could go wrong is told before
  * anything is decided by one: unknown names, a text that is compared with a number, an order of things that have none, a pattern that is
- * none. So deciding is total. A value may still be missing, as that of a step that has failed before it told one: every comparison with
- * what is missing is false, also `!=`, and what is missing is no yes; `has` asks for it.
+ * none. So deciding is total. A value may still be missing, as that of a step that has failed before it told one. A comparison with what is
+ * missing is missing itself, also `!=`, and so is `not` of it; `and` and `or` are missing where that decides them (Kleene). What is missing
+ * in the end is not met: so what is met would be met whatever the missing values had been. `has` asks for them.
  */
 import { jobLimits } from '../../base/job-limits.ts';
 import { meantText, nearest } from '../../base/nearest.ts';
@@ -287,29 +288,54 @@ export type Spend = (units: number) => void;
 
 /** Patterns are made once. What it answers for values of other types than were said is false. */
 export function testOf<Ref>(expression: Expression<Ref>, spend?: Spend): (valueOf: ValueOf<Ref>) => boolean {
+  const asked = askedOf(expression, spend);
+  return (valueOf) => asked(valueOf) === true;
+}
+
+/** Undefined: what decides it is missing. */
+type Asked<Ref> = (valueOf: ValueOf<Ref>) => boolean | undefined;
+
+function askedOf<Ref>(expression: Expression<Ref>, spend: Spend | undefined): Asked<Ref> {
   switch (expression.kind) {
     case 'literal':
     case 'ref': {
-      const value = reader(expression);
-      return (valueOf) => value(valueOf) === true;
+      const read = reader(expression);
+      return (valueOf) => {
+        const value = read(valueOf);
+        return value === undefined ? undefined : value === true;
+      };
     }
     case 'has':
       return (valueOf) => valueOf(expression.ref) !== undefined;
     case 'not': {
-      const operand = testOf(expression.operand, spend);
-      return (valueOf) => !operand(valueOf);
+      const operand = askedOf(expression.operand, spend);
+      return (valueOf) => {
+        const is = operand(valueOf);
+        return is === undefined ? undefined : !is;
+      };
     }
-    case 'and': {
-      const operands = expression.operands.map((one) => testOf(one, spend));
-      return (valueOf) => operands.every((one) => one(valueOf));
-    }
-    case 'or': {
-      const operands = expression.operands.map((one) => testOf(one, spend));
-      return (valueOf) => operands.some((one) => one(valueOf));
-    }
+    case 'and':
+    case 'or':
+      return joined(
+        expression.operands.map((one) => askedOf(one, spend)),
+        expression.kind === 'or',
+      );
     case 'compare':
       return comparison(expression.operator, expression.left, expression.right, spend);
   }
+}
+
+/** `and` is decided by one that is false, `or` by one that is true. */
+function joined<Ref>(operands: readonly Asked<Ref>[], decides: boolean): Asked<Ref> {
+  return (valueOf) => {
+    let isMissing = false;
+    for (const operand of operands) {
+      const is = operand(valueOf);
+      if (is === decides) return decides;
+      isMissing ||= is === undefined;
+    }
+    return isMissing ? undefined : !decides;
+  };
 }
 
 /** With what it comes to in the place of each part that speaks of nothing but fixed values: so that is decided once, for whatever else. */
@@ -318,8 +344,11 @@ export function foldedOf<Ref>(
   isFixed: (ref: Ref) => boolean,
   valueOf: ValueOf<Ref>,
 ): Expression<Ref> {
-  if (refsOf(expression).every(({ ref }) => isFixed(ref)))
-    return { kind: 'literal', value: testOf(expression)(valueOf) };
+  // What is missing stays what it is: that is no value.
+  const value = refsOf(expression).every(({ ref }) => isFixed(ref))
+    ? askedOf(expression, undefined)(valueOf)
+    : undefined;
+  if (value !== undefined) return { kind: 'literal', value };
   const fold = (one: Expression<Ref>): Expression<Ref> => foldedOf(one, isFixed, valueOf);
   switch (expression.kind) {
     case 'not':
@@ -337,12 +366,12 @@ function comparison<Ref>(
   leftOperand: Operand<Ref>,
   rightOperand: Operand<Ref>,
   spend: Spend | undefined,
-): (valueOf: ValueOf<Ref>) => boolean {
+): Asked<Ref> {
   const [left, right] = [reader(leftOperand), reader(rightOperand)];
   const pattern = operator === 'matches' ? patternOf(rightOperand) : undefined;
   return (valueOf) => {
     const [one, other] = [left(valueOf), right(valueOf)];
-    if (one === undefined || other === undefined) return false;
+    if (one === undefined || other === undefined) return undefined;
     spend?.(workOf(operator, one, other));
     switch (operator) {
       case '==':

@@ -47,3 +47,26 @@ it('takes what all hosts of a run have to say, to the last character, and no mor
   budget.spend(jobLimits.hostChoiceWorkMax);
   expect(() => budget.spend(1)).toThrow();
 });
+
+it('chooses no host that has not told what is asked for, with not before it either', () => {
+  const safe: Expression<HostRef> = {
+    kind: 'ref',
+    name: 'safe',
+    ref: { of: 'value', output: 'safe', type: 'bool' },
+  };
+  const hosts = subjects.slice(0, 4);
+  const said = ['true', 'false', 'True', undefined];
+  const ends = new Map<HostId, HostOutcome>(
+    hosts.map(({ id }, at) => {
+      const value = said[at];
+      return [id, { state: 'succeeded', values: value === undefined ? {} : { safe: value } }];
+    }),
+  );
+  const of = (expression: Expression<HostRef>): ReturnType<typeof chosenPlaces> =>
+    chosenPlaces({ expression, text: 'hosts( … )' }, hosts, ends);
+  const noValue: Expression<HostRef> = { kind: 'ref', name: 'p', ref: { of: 'given' } };
+  expect(of(safe)).toEqual([0]);
+  expect(of({ kind: 'not', operand: safe })).toEqual([1]);
+  expect(of({ kind: 'not', operand: { kind: 'and', operands: [safe, noValue] } })).toEqual([1]);
+  expect(of({ kind: 'not', operand: noValue })).toEqual([]);
+});
