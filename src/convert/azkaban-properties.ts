@@ -22,13 +22,28 @@ const RUNTIME: Readonly<Record<string, string>> = {
 };
 /** A value of values of values: longer is a circle. */
 const DEPTH_MAX = 50;
-/** Letters that one text may become, its values filled in. */
+/** Letters that one text may become, its values filled in; a value is one more, also where it is empty. */
 const FILLED_MAX = 100_000;
+/** What all texts of a flow become together, in the same measure: values of values double with each. */
+const ALL_FILLED_MAX = 20_000_000;
 const REFERENCE = /\$\{([^${}]*)\}/g;
 
 /** The nearest of that name, and in one place the last. */
 export function propertyIn(scope: Scope, name: string): ScopedProperty | undefined {
-  return scope.flatMap((level) => level.findLast(({ key }) => key === name) ?? [])[0];
+  for (const level of scope) {
+    const found = byName(level).get(name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const LEVELS = new WeakMap<Scope[number], ReadonlyMap<string, ScopedProperty>>();
+
+/** The last of each name. Texts ask as often as they name a value, so each place is looked through once. */
+function byName(level: Scope[number]): ReadonlyMap<string, ScopedProperty> {
+  const known = LEVELS.get(level) ?? new Map(level.map((property) => [property.key, property]));
+  LEVELS.set(level, known);
+  return known;
 }
 
 /** What is said of one that stands in no job. */
@@ -46,6 +61,7 @@ export class AzkabanValues {
   readonly used = new Set<ScopedProperty>();
   readonly #names = Names.parameters();
   readonly #parameters = new Map<string, DraftParameter>();
+  #allLeft = ALL_FILLED_MAX;
 
   get parameters(): DraftParameter[] {
     return [...this.#parameters.values()];
@@ -54,7 +70,13 @@ export class AzkabanValues {
   /** The text with what stands in it filled in; what cannot be is a remark, and a refusal of its own where `needed`. */
   filled(text: string, scope: Scope, place: Place, faults: Remark[]): FilledText {
     const parts: Part[] = [];
-    const length = this.#fill(text, scope, place, faults, parts, 0);
+    const length = this.#allLeft > 0 ? this.#fill(text, scope, place, faults, parts, 0) : 0;
+    if (this.#allLeft <= 0)
+      faults.push({
+        ...place,
+        what: `The texts of the flow become longer than ${ALL_FILLED_MAX} letters with their values.`,
+      });
+    this.#allLeft -= length;
     if (length > FILLED_MAX)
       faults.push({ ...place, what: `The text becomes longer than ${FILLED_MAX} letters with its values.` });
     return parts;
@@ -67,7 +89,7 @@ export class AzkabanValues {
       sum += add(into, { kind: 'text', text: text.slice(at, found.index) });
       at = found.index + found[0].length;
       if (sum > FILLED_MAX) return sum;
-      sum = this.#reference(found[1]!.trim(), scope, place, faults, into, depth, sum);
+      sum = this.#reference(found[1]!.trim(), scope, place, faults, into, depth, sum + 1);
     }
     const rest = text.slice(at);
     const open = /\$\(|\$\{/.exec(rest);
@@ -99,7 +121,7 @@ export class AzkabanValues {
     }
     const property = propertyIn(scope, name);
     if (property) this.used.add(property);
-    const isOwn = property !== undefined && scope[0]!.includes(property);
+    const isOwn = property !== undefined && byName(scope[0]!).get(name) === property;
     if (property && (isOwn || REFERENCE_ONCE.test(property.value)))
       return this.#fill(property.value, scope, property, faults, into, depth + 1, length);
     into.push({ kind: 'parameter', name: this.#parameter(name, property) });

@@ -199,6 +199,17 @@ describe('jobs of Azkaban', () => {
     expect(long.remarks.map(({ what }) => what).join()).toContain('becomes longer than');
   });
 
+  it('end where values of values are empty, however many there are of them', () => {
+    const values = (count: number): string =>
+      Array.from({ length: count }, (_, n) => `v${n}=\${v${n + 1}}\${v${n + 1}}\n`).join('') + `v${count}=\n`;
+    const few = { 'a.job': command('echo ${v0}', values(10)) };
+    expect(stepsOf(convert(few))[0]!.command).toEqual(['echo']);
+    // Looked up one by one these are a million million.
+    expect(JSON.stringify(convert({ 'a.job': command('echo ${v0}', values(40)) }))).toContain(
+      'longer than 100000 letters',
+    );
+  });
+
   it('ask each start for hosts where nobody names any', () => {
     const made = convert({ 'a.job': command('x') }, {});
     expect(definitionOf(made)).toMatchObject({

@@ -66,6 +66,15 @@ echo "\${not}" &amp;&amp; true</script></task>
     });
   });
 
+  it('end a value that is not closed where the next begins', () => {
+    const said = (text: string): unknown =>
+      definitionOf(convert(`<job name="j"><task name="t"><command>echo ${text}</command></task></job>`).jobs[0]!.text)
+        .stages[0]!.steps[0]!.command?.[1];
+    expect(said('${a${b}')).toContain('params.b');
+    // Each looked for to the end of the text, these would be a few thousand million letters.
+    expect(said('${'.repeat(50_000))).toBe('${'.repeat(50_000));
+  });
+
   it('are read from what has no name of a file', () => {
     const text = '<job name="a"><task name="t"><command>x</command></task></job>';
     const files = [{ path: 'standard input', text }];

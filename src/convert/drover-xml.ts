@@ -36,7 +36,8 @@ const TASK_ATTRIBUTES = new Set([
   'priority',
 ]);
 const TASK_ELEMENTS = new Set(['command', 'script', 'env']);
-const VALUE = /\$\{([^}]*)\}/g;
+/** A name has no braces: one that is not closed ends with the next. */
+const VALUE = /\$\{([^{}]*)\}/g;
 
 export function fromXml(files: readonly SourceFile[], options: ConversionOptions): Conversion {
   const faults: Remark[] = [];

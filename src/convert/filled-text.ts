@@ -25,18 +25,28 @@ export function literalOf(parts: FilledText): string | undefined {
   return text;
 }
 
-/** As a word of `command`, `env`, `cwd`, `user` and `targets`; undefined where it says what no word may: a variable. */
+/**
+ * As a word of `command`, `env`, `cwd`, `user` and `targets`; undefined where it says what no word may: a variable, or a value right behind
+ * a `$`, as that would make a text of it.
+ */
 export function wordOf(parts: FilledText): string | undefined {
-  let word = '';
+  let [word, text] = ['', ''];
   for (const part of parts) {
     if (part.kind === 'variable') return undefined;
-    word += part.kind === 'text' ? escaped(part.text) : `\${{ params.${part.name} }}`;
+    // Texts that come to stand side by side are one, also where that makes the signs of a value of it.
+    if (part.kind === 'text') text += part.text;
+    else {
+      if (text.endsWith('$')) return undefined;
+      word += `${escaped(text)}\${{ params.${part.name} }}`;
+      text = '';
+    }
   }
-  return word;
+  return word + escaped(text);
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('${{', '$${{');
+  // As a function: in a text that replaces, two $ are one.
+  return text.replaceAll('${{', () => '$${{');
 }
 
 /** As one word for a POSIX shell. */

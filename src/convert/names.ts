@@ -5,6 +5,8 @@ import { limits } from '../base/limits.ts';
 export class Names {
   readonly #given = new Map<string, string>();
   readonly #taken = new Set<string>();
+  /** Of names that come to the same: up to which number all are taken. */
+  readonly #counted = new Map<string, number>();
   readonly #fit: (name: string) => string;
   readonly #between: string;
 
@@ -34,7 +36,9 @@ export class Names {
     if (before !== undefined) return before;
     const fit = this.#fit(name).slice(0, limits.nameLengthMax - 6);
     let own = fit;
-    for (let n = 2; this.#taken.has(own); n++) own = `${fit}${this.#between}${n}`;
+    let n = this.#counted.get(fit) ?? 1;
+    while (this.#taken.has(own)) own = `${fit}${this.#between}${++n}`;
+    this.#counted.set(fit, n);
     this.#taken.add(own);
     this.#given.set(key, own);
     return own;

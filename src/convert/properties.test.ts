@@ -21,6 +21,13 @@ describe('properties', () => {
     expect(read(text)).toEqual(pairs);
   });
 
+  it('are read in time that grows with the text, whatever backslashes stand in it', () => {
+    // By its parity, as of a row of lines that go on.
+    const many = 300_000;
+    expect(read(`a=${'\\'.repeat(2 * many)}x`)).toEqual([['a', `${'\\'.repeat(many)}x`]]);
+    expect(read(`a=${'b\\\n'.repeat(many)}c`)).toEqual([['a', `${'b'.repeat(many)}c`]]);
+  });
+
   it('have the line on which they begin', () => {
     expect(parseProperties('\na=1\\\n 2\r\nb=3').map(({ line }) => line)).toEqual([2, 4]);
   });

@@ -12,12 +12,16 @@ export function parseProperties(text: string): Property[] {
   const found: Property[] = [];
   const lines = text.split(/\r\n|\r|\n/);
   for (let i = 0; i < lines.length; i++) {
-    let logical = lines[i]!.trimStart();
-    if (logical === '' || logical.startsWith('#') || logical.startsWith('!')) continue;
+    let part = lines[i]!.trimStart();
+    if (part === '' || part.startsWith('#') || part.startsWith('!')) continue;
     const line = i + 1;
-    while (goesOn(logical) && i + 1 < lines.length) logical = logical.slice(0, -1) + lines[++i]!.trimStart();
-    if (goesOn(logical)) logical = logical.slice(0, -1);
-    const { key, value } = split(logical);
+    const parts: string[] = [];
+    for (; goesOn(part); part = lines[++i]!.trimStart()) {
+      parts.push(part.slice(0, -1));
+      if (i + 1 >= lines.length) break;
+    }
+    if (!goesOn(part)) parts.push(part);
+    const { key, value } = split(parts.join(''));
     found.push({ key, value, line });
   }
   return found;
@@ -25,7 +29,9 @@ export function parseProperties(text: string): Property[] {
 
 /** An even number of backslashes at the end are themselves. */
 function goesOn(line: string): boolean {
-  return /\\*$/.exec(line)![0].length % 2 === 1;
+  let at = line.length;
+  while (line[at - 1] === '\\') at--;
+  return (line.length - at) % 2 === 1;
 }
 
 function split(line: string): { readonly key: string; readonly value: string } {

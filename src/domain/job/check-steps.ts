@@ -204,9 +204,11 @@ function checkOutputWords({ text, faults }: StepsToCheck, entries: ReadonlyMap<s
   const nodes = [...textsOf(entries.get('command')?.node), ...textsOf(entries.get('args')?.node)];
   const fault = (node: TreeNode, detail: string): void =>
     faults.add(placesOf(text, node)(firstOf(node)!), 'job-expression', `${detail[0]!.toUpperCase()}${detail.slice(1)}`);
+  // Words of a script are behind a program that nobody knows.
+  const script = entries.has('command') ? [] : [''];
   if (nodes.some((node) => firstOf(node) !== undefined))
-    for (const { at, detail } of outputWordFaults(nodes.map(({ value }) => shapeOf(String(value)))))
-      fault(nodes[at]!, detail);
+    for (const { at, detail } of outputWordFaults([...script, ...nodes.map(({ value }) => shapeOf(String(value)))]))
+      fault(nodes[at - script.length]!, detail);
   for (const [name, { node }] of entriesOf(entries.get('env')?.node))
     if (typeof node.value === 'string' && tellsPrograms(name) && firstOf(node) !== undefined)
       fault(node, `${name} says which programs are run, or what they load, and that is said by the job alone.`);

@@ -18,22 +18,25 @@ export type FoundStep =
   | { readonly ok: false; readonly code: 'job-expression' | 'job-reference-unknown'; readonly detail: () => string };
 
 export class StepNames {
+  /** Of each name two at most: by more it is no less clear whose it is. */
   readonly #byFull = new Map<string, NamedStep[]>();
   readonly #byBare = new Map<string, NamedStep[]>();
+  /** By the place of a stage and the bare name. */
+  readonly #ofStage = new Map<string, NamedStep[]>();
 
   constructor(steps: Iterable<NamedStep>) {
     for (const step of steps) {
       if (step.stepName === undefined) continue;
       add(this.#byBare, step.stepName, step);
+      add(this.#ofStage, `${step.stage} ${step.stepName}`, step);
       if (step.stageName !== undefined) add(this.#byFull, `${step.stageName}.${step.stepName}`, step);
     }
   }
 
   /** `stage`: in which the name stands. */
   find(name: string, stage: number): FoundStep {
-    const bare = this.#byBare.get(name) ?? [];
-    const own = bare.filter((step) => step.stage === stage);
-    const [found, other] = new Set([...(this.#byFull.get(name) ?? []), ...(own.length > 0 ? own : bare)]);
+    const bare = this.#ofStage.get(`${stage} ${name}`) ?? this.#byBare.get(name) ?? [];
+    const [found, other] = new Set([...(this.#byFull.get(name) ?? []), ...bare]);
     if (found && !other) return { ok: true, step: found };
     if (found)
       return {
@@ -54,8 +57,8 @@ export class StepNames {
 
 function add(map: Map<string, NamedStep[]>, name: string, step: NamedStep): void {
   const known = map.get(name);
-  if (known) known.push(step);
-  else map.set(name, [step]);
+  if (known && known.length < 2) known.push(step);
+  else if (!known) map.set(name, [step]);
 }
 
 /** Of a job that is sound. */

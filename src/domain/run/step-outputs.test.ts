@@ -79,6 +79,28 @@ describe('outputs of a step', () => {
     expect(read.outputs(hosts)).toHaveProperty('fault');
   });
 
+  it('are of no host where they are more than is kept of all, whoever was heard first, in bytes as the database counts', () => {
+    // Three bytes each: as characters there would be room for both.
+    const wide = '中'.repeat(Math.ceil(jobLimits.jobToldBytesMax / 6));
+    const [first, last, read] = [0, 1, 2].map(() => new ToldOfTask(one('count'))) as [
+      ToldOfTask,
+      ToldOfTask,
+      ToldOfTask,
+    ];
+    for (const ordinal of [0, 1]) first.set(ordinal, { v: wide });
+    for (const ordinal of [1, 0]) last.set(ordinal, { v: wide });
+    const stored = new ToldOfTask(
+      one('count'),
+      new Map([
+        [0, { v: wide }],
+        [1, null],
+      ]),
+    );
+    for (const task of [first, last, stored]) expect([task.get(0), task.get(1)]).toEqual([undefined, undefined]);
+    for (const ordinal of [0, 1]) read.set(ordinal, { v: wide.slice(1) });
+    expect([read.get(0), read.get(1)]).toEqual([{ v: wide.slice(1) }, { v: wide.slice(1) }]);
+  });
+
   it('come, or a reason why not, whatever hosts tell', () => {
     const value = fc.oneof(fc.constantFrom('1', 'true', '-2e3', ''), fc.string({ unit: 'binary', maxLength: 100 }));
     fc.assert(

@@ -173,7 +173,7 @@ function shown(value: string): string {
   return JSON.stringify(value.length > SHOWN_MAX ? `${value.slice(0, SHOWN_MAX)}…`.toWellFormed() : value);
 }
 
-/** Null where there is no room for more of them. */
+/** Of hosts on which the task has succeeded. Null where there is no room for more of them. */
 export type ToldByOrdinal = ReadonlyMap<number, Readonly<Record<string, string>> | null>;
 
 /** What the hosts of one task have told of declared outputs, by their place: kept as far as it may be. */
@@ -207,8 +207,9 @@ export class ToldOfTask {
     }
   }
 
+  /** Nothing of any, where there was no room for some: whose it was goes by who came first, and that is not to decide anything. */
   get(ordinal: number): Readonly<Record<string, string>> | undefined {
-    return this.#byOrdinal.get(ordinal);
+    return this.#beyond.size > 0 ? undefined : this.#byOrdinal.get(ordinal);
   }
 
   /** They are drawn together, for good. */
@@ -238,5 +239,7 @@ function ownOf(
 }
 
 function bytesOf(values: Readonly<Record<string, string>> | undefined): number {
-  return values ? Object.entries(values).reduce((sum, [name, value]) => sum + name.length + value.length, 0) : 0;
+  return values
+    ? Object.entries(values).reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0)
+    : 0;
 }

@@ -84,11 +84,11 @@ export async function declaredValuesOf(
     text: `SELECT own.task, own.ordinal,
         CASE WHEN sum(own.size) OVER (PARTITION BY own.task ORDER BY own.ordinal) <= $4 THEN own.told END AS told
       FROM (SELECT v.task, v.ordinal, jsonb_object_agg(d.name, v.told -> d.name) AS told,
-              sum(length(d.name) + length(v.told ->> d.name)) AS size
+              sum(length(d.name) + octet_length(v.told ->> d.name)) AS size
             FROM output_value v
             JOIN execution e ON e.run_id = $1 AND e.task = v.task AND e.ordinal = v.ordinal AND e.attempt = v.attempt
             JOIN unnest($2::int[], $3::text[]) AS d(task, name) ON d.task = v.task AND v.told ? d.name
-            WHERE v.run_id = $1
+            WHERE v.run_id = $1 AND e.state = 'succeeded'
             GROUP BY v.task, v.ordinal) AS own`,
     values: [id, declared.map(({ task }) => task), declared.map(({ name }) => name), jobLimits.jobToldBytesMax],
   });

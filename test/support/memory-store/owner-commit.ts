@@ -68,7 +68,7 @@ function isDrawn({ state, counts }: Pick<RunRow['tasks'][number], 'state' | 'cou
 }
 
 function toldOf(row: RunRow, task: number): ReadonlyMap<number, Readonly<Record<string, string>>> {
-  const own = row.executions.filter((execution) => execution.task === task);
+  const own = row.executions.filter((execution) => execution.task === task && execution.state === 'succeeded');
   return new Map(
     own.flatMap((execution) => {
       const told = row.values.get(attemptKey(execution));
