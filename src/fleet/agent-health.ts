@@ -79,6 +79,10 @@ export class AgentHealth {
     this.#copied.add(hostId);
   }
 
+  isCopied(hostId: HostId): boolean {
+    return this.#copied.has(hostId);
+  }
+
   loadOf(hostId: HostId): AgentHealthRecord | undefined {
     return this.#loads.get(hostId);
   }

@@ -130,6 +130,8 @@ export interface Fleet extends Omit<Service, 'start'> {
   accessLooks(): { readonly begun: number; readonly done: number };
   /** Whether a worker of the host's zone is linked here, one that is being drained too. */
   hasWorker(hostId: HostId): boolean;
+  /** Whether two starts of the host's agent have shown themselves, so that neither counts. */
+  hasCopies(hostId: HostId): boolean;
   isLinked(workerId: WorkerId): boolean;
   /** Linked, and not being drained. */
   takesWork(workerId: WorkerId): boolean;

@@ -186,6 +186,10 @@ export class LinkFleet implements Fleet {
     return this.#servedZones.has(hostId);
   }
 
+  hasCopies(hostId: HostId): boolean {
+    return this.health.isCopied(hostId);
+  }
+
   isLinked(workerId: WorkerId): boolean {
     return this.#roster.isLinked(workerId);
   }

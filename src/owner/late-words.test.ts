@@ -75,6 +75,7 @@ async function world(): Promise<World> {
       sshObstacle: () => 'no-address',
       accessLooks: () => ({ begun: 0, done: 0 }),
       hasWorker: () => true,
+      hasCopies: () => false,
     } as Partial<Fleet> as Fleet,
     sealer: createMasterKey(Buffer.alloc(32, 7)),
     clock: systemClock,

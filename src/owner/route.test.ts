@@ -64,6 +64,7 @@ describe('a host that was given up', () => {
     locate: () => undefined,
     sshObstacle: () => 'no-address',
     hasWorker: () => true,
+    hasCopies: () => false,
     workersFor: () => ({ count: 0, why: '0 of 3 workers: 3 labels' }),
     ...more,
   });
@@ -72,6 +73,14 @@ describe('a host that was given up', () => {
   it.each<[string, Partial<Obstacles>, Parameters<typeof unreachedBecause>[1], string, string]>([
     ['its agent was away', {}, { via: 'agent' }, 'start-deadline', 'agent of the host was not linked'],
     ['its agent was away, and there is no other way', {}, AUTO, 'start-deadline', 'no address for SSH'],
+    ['its agent is there twice', { hasCopies: () => true }, AUTO, 'agent-copied', 'in use twice'],
+    [
+      'its agent is, and SSH was asked for',
+      { hasCopies: () => true, sshObstacle: () => undefined },
+      { via: 'ssh' },
+      'start-deadline',
+      'over SSH',
+    ],
     ['it has no address', {}, { via: 'ssh' }, 'host-without-address', '--address ADDRESS'],
     ['the worker of its agent is drained', linked, AUTO, 'worker-drained', 'holds the agent'],
     ['all workers of its zone are', { sshObstacle: () => 'drained' }, { via: 'ssh' }, 'worker-drained', 'Every worker'],

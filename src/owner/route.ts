@@ -8,7 +8,7 @@ import type { Subject } from '../domain/run/subject.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
 export type Ways = Pick<Fleet, 'locate' | 'sshRoute' | 'workerFor' | 'isLinked' | 'takesWork'>;
-export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'hasWorker' | 'workersFor'>;
+export type Obstacles = Pick<Fleet, 'locate' | 'sshObstacle' | 'hasWorker' | 'hasCopies' | 'workersFor'>;
 
 export function routeOf(
   execution: Pick<Execution<unknown>, 'state' | 'subject' | 'route'>,
@@ -58,6 +58,7 @@ function hostUnreached(hostId: HostId, via: Via, fleet: Obstacles): Unreached {
       reason: 'zone-without-worker',
       detail: "No worker of the host's zone was linked before the start deadline. See: drover workers list.",
     };
+  if (via !== 'ssh' && fleet.hasCopies(hostId)) return COPIED;
   return { reason: 'start-deadline', detail: UNREACHED[via] };
 }
 
@@ -109,6 +110,13 @@ const WITHOUT = {
       '--address ADDRESS), or let an agent join there (drover agents join-token create --host HOST).',
   },
 } as const satisfies Record<string, Unreached>;
+
+const COPIED: Unreached = {
+  reason: 'agent-copied',
+  detail:
+    'Two starts of the agent of the host have shown themselves: its data folder is in use twice, and neither is given ' +
+    'work until one is left. See: drover agents show HOST.',
+};
 
 const UNREACHED = {
   auto: 'The host did not come on line before the start deadline: its agent was not linked, and it has no address for SSH.',

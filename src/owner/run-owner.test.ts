@@ -72,6 +72,7 @@ async function play(
       sshObstacle: () => 'no-address',
       accessLooks: () => ({ begun: 0, done: 0 }),
       hasWorker: () => true,
+      hasCopies: () => false,
     } as unknown as Fleet,
     sealer: createMasterKey(Buffer.alloc(32, 7)),
     clock,

@@ -81,6 +81,8 @@ describe('two copies of an agent', () => {
       async () => (await stateOf(second)) === 'failed' || (await stateOf(second)) === 'skipped',
     );
     expect(effects()).toBe(1);
+    const told = await api<{ items: [{ state: string; reason: string }] }>('GET', `/runs/${second}/executions`);
+    expect(told.items[0]).toMatchObject({ state: 'not_started', reason: 'agent-copied' });
     // The one that is to go on is the one that the original folder says.
     const { instance } = JSON.parse(readFileSync(join(cluster.folder, 'host-1', 'starts.json'), 'utf8')) as {
       instance: string;

@@ -37,6 +37,7 @@ export const NO_FLEET: Fleet = {
   sshObstacle: () => 'no-address',
   accessLooks: () => ({ begun: 0, done: 0 }),
   hasWorker: () => false,
+  hasCopies: () => false,
   isLinked: () => false,
   takesWork: () => false,
   workers: () => [],
