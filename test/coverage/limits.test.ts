@@ -10,6 +10,7 @@ import { jobLimits } from '../../src/base/job-limits.ts';
 import { valueLimits } from '../../src/base/value-limits.ts';
 import { limits as general } from '../../src/base/limits.ts';
 import { noticeLimits } from '../../src/base/notice-limits.ts';
+import { PARTITION_COUNT } from '../../src/domain/run/partition.ts';
 import { limitsPage } from '../../tools/limits-page.ts';
 import { repositoryFiles, root } from '../support/source-tree.ts';
 
@@ -125,6 +126,15 @@ describe('limits', () => {
     const page = readFileSync(join(root, 'docs/operations/limits.md'), 'utf8');
     expect(page).toBe(limitsPage());
     for (const name of Object.keys(limits)) expect(page).toContain(`\`${name}\``);
+  });
+
+  it('are not told otherwise by pages that count with them: partitions', () => {
+    const pages = repositoryFiles().filter((path) => /^(README|docs\/(guides|operations)\/.*)\.md$/.test(path));
+    const told = pages.flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(/(\d+) partitions/g)].map(([, count]) => Number(count)),
+    );
+    expect(told.length).toBeGreaterThan(1);
+    expect(new Set(told)).toEqual(new Set([PARTITION_COUNT]));
   });
 
   it('are positive and exact', () => {
