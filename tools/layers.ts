@@ -49,6 +49,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ['base', 'domain/run', 'domain/work', 'protocol', 'ledger', 'engines'],
     packages: ['msgpackr', 'ssh2'],
   },
+  'engines/calls': {
+    imports: ['base', 'domain/run', 'domain/work', 'outbound', 'protocol', 'ledger', 'engines'],
+    packages: [],
+  },
   http: {
     imports: [
       'base',

@@ -282,6 +282,7 @@ class Up {
       [
         ...['worker', '--data', folder, '--listen', `${host}:0`, '--server', worker.publicUrl],
         ...(this.#config.processUser === undefined ? [] : ['--process-user', this.#config.processUser]),
+        ...(this.#config.callAllow === undefined ? [] : ['--call-allow', this.#config.callAllow]),
       ],
     );
     const { agentAddress } = await child.start<{ agentAddress: string }>();

@@ -33,6 +33,7 @@ import { CertificateRenewal, type RenewableIdentity } from '../pki/renewal.ts';
 import type { AgentFrame, WorkerToAgentFrame } from '../protocol/link/agent-v1.ts';
 import type { ServerToWorkerFrame, WorkerToServerFrame } from '../protocol/link/worker-v1.ts';
 import { WorkerService } from '../worker/worker.ts';
+import { ownCalls } from './own-calls.ts';
 import { ownProcesses, parseCapacity } from './own-processes.ts';
 import { dataFolderOf } from './data-folders.ts';
 
@@ -66,6 +67,8 @@ async function main(): Promise<void> {
       'ssh-capacity': { type: 'string' },
       'process-user': { type: 'string' },
       'process-capacity': { type: 'string' },
+      'call-allow': { type: 'string' },
+      'call-capacity': { type: 'string' },
       'queue-weights': { type: 'string' },
       json: { type: 'boolean' },
     },
@@ -131,9 +134,14 @@ async function main(): Promise<void> {
     secretsOf: (attempt) => worker.secretsOf(attempt),
   });
   const own = ownProcesses(dataDir, values, { clock: systemClock, log });
+  const calls = ownCalls(dataDir, values, { clock: systemClock, log });
   const names = new NameLookups({ clock: systemClock, atOnceMax: NAMES_OF_LINKS });
   const worker: WorkerService = new WorkerService({
-    engines: [{ name: 'ssh', ledger: ssh.ledger }, ...(own ? [{ name: 'process' as const, ledger: own.ledger }] : [])],
+    engines: [
+      { name: 'ssh', ledger: ssh.ledger },
+      ...(own ? [{ name: 'process' as const, ledger: own.ledger }] : []),
+      ...(calls ? [{ name: 'calls' as const, ledger: calls.ledger }] : []),
+    ],
     ssh: {
       accessChanged: () => ssh.engine.accessChanged(),
       test: (hostId, accountId) => ssh.engine.test({ hostId, ...given({ accountId }) }),
@@ -155,6 +163,7 @@ async function main(): Promise<void> {
       agent: parseCapacity('--capacity', values.capacity, limits.workerExecutionsDefault),
       ssh: parseCapacity('--ssh-capacity', values['ssh-capacity'], limits.workerSshExecutionsDefault),
       process: own?.capacity ?? 0,
+      calls: calls?.capacity ?? 0,
     },
     frameCounts: () => ({ framesRefused: faults.total, framesPassedOver: faults.passedOver }),
     weights: parseWeights(values['queue-weights']),

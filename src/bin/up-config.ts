@@ -4,6 +4,7 @@ import { DroverError } from '../base/errors.ts';
 import { upDataDir } from '../base/node-data-folder.ts';
 import { readArgs } from '../base/read-args.ts';
 import { findAccount } from '../engines/process/account.ts';
+import { parseAllowList } from '../outbound/allow-list.ts';
 import { databaseAddress } from './database-address.ts';
 
 export interface UpConfig {
@@ -16,6 +17,8 @@ export interface UpConfig {
   readonly isTokenExposed: boolean;
   /** As whom its worker carries out tasks without hosts; absent: it carries out none. */
   readonly processUser: string | undefined;
+  /** Where calls of this machine's worker may go beside public addresses, as `drover worker` takes it. */
+  readonly callAllow: string | undefined;
   readonly json: boolean;
   /** Undefined: PostgreSQL of our own. */
   readonly databaseUrl: string | undefined;
@@ -33,6 +36,7 @@ export function parseConfig(): UpConfig {
       agents: { type: 'string', default: '1' },
       'agents-as': { type: 'string' },
       'process-user': { type: 'string' },
+      'call-allow': { type: 'string' },
       json: { type: 'boolean', default: false },
     },
     strict: true,
@@ -46,12 +50,14 @@ export function parseConfig(): UpConfig {
     throw new DroverError('bad-input', {
       detail: `--listen wants HOST:PORT with a port from 0 to 65535, not ${JSON.stringify(values.listen)}.`,
     });
+  parseAllowList(values['call-allow'] ?? '', '--call-allow');
   // PostgreSQL and the children have working folders of their own.
   return {
     dataDir: resolve(values.data ?? upDataDir()),
     listen: values.listen,
     agents,
     processUser: processUser(values['process-user']),
+    callAllow: values['call-allow'],
     json: values.json,
     databaseUrl,
     ...scriptsUsers(values['agents-as'], agents, values['process-user']),

@@ -20,6 +20,10 @@ const ROLES: readonly {
       ['--data <dir>', 'data folder (default: DROVER_DATA, else /var/lib/drover for root, else ~/.local/share/drover)'],
       ['--listen <host:port>', 'where to listen; port 0 takes any (default: 127.0.0.1:7400)'],
       [
+        '--call-allow <addresses>',
+        'where calls of jobs may go beside public addresses, such as 127.0.0.1,10.0.0.0/8 (default: nowhere)',
+      ],
+      [
         '--agents-as <user>',
         'user that scripts on this machine run as (default: nobody for root, else yourself; then tokens for operators are refused)',
       ],
@@ -65,6 +69,11 @@ const ROLES: readonly {
       ['--ssh-capacity <n>', 'the same over SSH (default: 1000)'],
       ['--process-user <user>', 'carry out tasks without hosts on this machine, as this user (default: none)'],
       ['--process-capacity <n>', 'so many of them under way at once (default: 16)'],
+      [
+        '--call-allow <addresses>',
+        'where calls of jobs may go beside public addresses, such as 10.0.0.0/8,api.lan (default: nowhere)',
+      ],
+      ['--call-capacity <n>', 'so many calls under way at once (default: 100); 0: this worker makes none'],
       ['--queue-weights <high:normal:low>', 'how often each queue is picked (default: 6:3:1)'],
       ['--json', 'one line when ready'],
     ],

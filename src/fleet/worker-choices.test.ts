@@ -23,7 +23,8 @@ function choicesOver(
     workers.map(({ name, zone = 'a', features = ['process'], heardAtMs, underWay = 0 }) => {
       const queue = { length: 0, oldestMs: 0, starts: 0, waitedMs: 0 };
       const lane = { underWay, capacity: 10, queues: { high: queue, normal: queue, low: queue } };
-      const load = heardAtMs === undefined ? {} : { heardAtMs, lanes: { agent: lane, ssh: lane, process: lane } };
+      const load =
+        heardAtMs === undefined ? {} : { heardAtMs, lanes: { agent: lane, ssh: lane, process: lane, calls: lane } };
       return { id: name, name, zone, labels: {}, hello: { features }, load } as unknown as LinkedWorker;
     });
   const takesWork = (id: WorkerId): boolean => !workers.find(({ name }) => name === id)!.isDrained;
@@ -47,6 +48,19 @@ describe('the worker of a task without hosts', () => {
     clock.advance(1);
     expect(rooms).toBe(1);
     expect(choices.pick({ select: 'all' })?.id).toBe('w1');
+  });
+
+  it('for a call is one that makes calls, by what it has to do of them', () => {
+    const { choices } = choicesOver([
+      { name: 'w1', features: ['process'] },
+      { name: 'w2', features: ['process', 'calls'], heardAtMs: 1, underWay: 9 },
+      { name: 'w3', features: ['calls'], heardAtMs: 1 },
+    ]);
+    const call = { select: 'all', engine: 'calls' } as const;
+    expect(choices.told(call)).toEqual({ count: 2, why: '2 of 3 workers: 1 engine' });
+    expect(choices.pick(call)?.id).toBe('w3');
+    // What it is given of the one takes nothing of the other.
+    expect([choices.pick({ select: 'w2 or w3' })?.id, choices.told({ select: 'all' }).count]).toEqual(['w2', 2]);
   });
 
   it('is one that has the engine, is meant and takes work; what the others lack is counted', () => {

@@ -1,14 +1,14 @@
 /**
- * Which worker is given a task that goes to no hosts: the board of placement, kept up to date with what workers tell of
- * themselves. Labels and zone are those of their enrolment, and whether they are drained is the store's; what they have
- * to do, and what is free there, is their word.
+ * Which worker is given a task that goes to no hosts: a board of placement for each engine that carries such tasks out,
+ * kept up to date with what workers tell of themselves. Labels and zone are those of their enrolment, and whether they
+ * are drained is the store's; what they have to do, and what is free there, is their word.
  */
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
 import type { WorkerId } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { PlacementBoard, siftedText } from '../domain/placement/board.ts';
-import type { WorkerChoice } from '../domain/placement/placement.ts';
+import { engineOf, PLACED_ENGINES, type PlacedEngine, type WorkerChoice } from '../domain/placement/placement.ts';
 import { NO_NEEDS, type Resources, type ScoreWeights, type TaskShape } from '../domain/placement/plugins.ts';
 import { PRIORITIES } from '../domain/placement/queue-pick.ts';
 import type { ChosenWorker } from '../domain/run/executor.ts';
@@ -35,7 +35,7 @@ export interface WorkerChoicesOptions {
 
 export class WorkerChoices {
   readonly #options: WorkerChoicesOptions;
-  readonly #board: PlacementBoard;
+  readonly #boards: ReadonlyMap<PlacedEngine, PlacementBoard>;
   readonly #shapes = new Map<string, TaskShape>();
   /** Nothing fitted, since somebody was told of room last. */
   #isWaitedFor = false;
@@ -43,26 +43,29 @@ export class WorkerChoices {
 
   constructor(options: WorkerChoicesOptions) {
     this.#options = options;
-    this.#board = new PlacementBoard(options.weights);
+    this.#boards = new Map(PLACED_ENGINES.map((engine) => [engine, new PlacementBoard(options.weights)]));
   }
 
   /** It has come, or has told of itself, or may do something else than before. */
   heard({ id, name, zone, labels, hello, load }: LinkedWorker): void {
-    const lane = load.lanes?.process;
     const { total = NOTHING_TOLD, free = NOTHING_TOLD, loadMilliCpus = 0 } = load.resources ?? {};
-    this.#board.tell({
-      id,
-      name,
-      labels: { ...labels, zone },
-      engines: hello.features ?? [],
-      isDrained: !this.#options.workers.takesWork(id),
-      total,
-      free,
-      slots: lane?.capacity ?? 1,
-      underWay: lane?.underWay ?? 0,
-      queued: lane ? PRIORITIES.reduce((sum, priority) => sum + lane.queues[priority].length, 0) : 0,
-      loadMilliCpus,
-    });
+    const isDrained = !this.#options.workers.takesWork(id);
+    for (const [engine, board] of this.#boards) {
+      const lane = load.lanes?.[engine];
+      board.tell({
+        id,
+        name,
+        labels: { ...labels, zone },
+        engines: hello.features ?? [],
+        isDrained,
+        total,
+        free,
+        slots: lane?.capacity ?? 1,
+        underWay: lane?.underWay ?? 0,
+        queued: lane ? PRIORITIES.reduce((sum, priority) => sum + lane.queues[priority].length, 0) : 0,
+        loadMilliCpus,
+      });
+    }
     if (this.#isWaitedFor) this.#wakeLater(WAKE_MS);
   }
 
@@ -71,32 +74,33 @@ export class WorkerChoices {
   }
 
   gone(id: WorkerId): void {
-    this.#board.gone(id);
+    for (const board of this.#boards.values()) board.gone(id);
   }
 
   /** It did not take what it was given: others are asked first for a while. */
   refused(id: WorkerId): void {
-    this.#board.cool(id, this.#options.clock.monotonicMs() + COOL_MS);
+    const untilAt = this.#options.clock.monotonicMs() + COOL_MS;
+    for (const board of this.#boards.values()) board.cool(id, untilAt);
     this.#wakeLater(COOL_MS);
   }
 
   /** Each call picks anew, and counts as given. */
   pick(choice: WorkerChoice): ChosenWorker | undefined {
-    const shape = this.#shapeOf(choice);
-    const placed = this.#board.pick(shape, this.#options.random, this.#options.clock.monotonicMs());
+    const [shape, board] = [this.#shapeOf(choice), this.#boardOf(choice)];
+    const placed = board.pick(shape, this.#options.random, this.#options.clock.monotonicMs());
     if (!placed) {
       this.#isWaitedFor = true;
       return undefined;
     }
     const { id, considered } = placed;
-    const scores = considered > 1 ? this.#board.scoresOf(id, shape) : undefined;
-    this.#board.take(id, shape);
+    const scores = considered > 1 ? board.scoresOf(id, shape) : undefined;
+    board.take(id, shape);
     return { id: id as WorkerId, considered, ...given({ scores }) };
   }
 
   /** How many fit now, and in words by what the others do not: `0 of 12 workers: 8 labels, 4 memory`. */
   told(choice: WorkerChoice): { readonly count: number; readonly why: string } {
-    const sifted = this.#board.sift(this.#shapeOf(choice), this.#options.clock.monotonicMs());
+    const sifted = this.#boardOf(choice).sift(this.#shapeOf(choice), this.#options.clock.monotonicMs());
     return { count: sifted.fits, why: siftedText(sifted) };
   }
 
@@ -113,13 +117,19 @@ export class WorkerChoices {
     );
   }
 
+  #boardOf(choice: WorkerChoice): PlacementBoard {
+    return this.#boards.get(engineOf(choice))!;
+  }
+
   /** The same one for the same choice: the board keeps by it what it has found. */
-  #shapeOf({ select, prefer, needs = NO_NEEDS, strategy = 'spread' }: WorkerChoice): TaskShape {
-    const key = JSON.stringify([select, prefer, needs, strategy]);
+  #shapeOf(choice: WorkerChoice): TaskShape {
+    const { select, prefer, needs = NO_NEEDS, strategy = 'spread' } = choice;
+    const engine = engineOf(choice);
+    const key = JSON.stringify([engine, select, prefer, needs, strategy]);
     let shape = this.#shapes.get(key);
     if (shape) return shape;
     shape = {
-      engine: 'process',
+      engine,
       isMeant: testOf(select),
       needs,
       strategy,

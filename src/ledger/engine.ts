@@ -7,12 +7,14 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { AttemptId } from '../base/ids.ts';
 import type { Service } from '../base/service.ts';
+import type { ScriptWork } from '../domain/work/script.ts';
 import type { CarriedWork } from '../domain/work/work.ts';
 import type { AgentReport, ExecutionSpec } from '../protocol/link/agent-v1.ts';
 import type { OutputFacts, OutputRange } from './outputs.ts';
 
 /** What an engine carries out: work of a kind that it has named, and what holds beside it for this run. */
-export type ExecutionOrder = Omit<ExecutionSpec, 'work'> & { readonly work: CarriedWork };
+export type ExecutionOrder<W extends CarriedWork = CarriedWork> = Omit<ExecutionSpec, 'work'> & { readonly work: W };
+export type ScriptOrder = ExecutionOrder<ScriptWork>;
 
 /** The host that it is done to, as the run has it: id and name are what the script is told. Without them it is done to none. */
 export interface AttemptSubject {
@@ -22,7 +24,7 @@ export interface AttemptSubject {
   readonly accountId?: string;
 }
 
-/** The script's process, and when it began by the executor's wall clock. */
+/** The script's process, 0 where it is none, and when it began by the executor's wall clock. */
 export interface AttemptStart {
   readonly pid: number;
   readonly atMs: number;
@@ -101,15 +103,16 @@ export interface Remains {
   forgotten?(): void;
 }
 
-export interface Engine extends Service {
+/** `W`: the work that it carries out; the ledger gives it no other. */
+export interface Engine<W extends CarriedWork = CarriedWork> extends Service {
   /** The start of the machine on which attempts run and end with it; empty where they outlive it. Known once it has started. */
   readonly bootId: string;
   /** Of the work that it carries out. Any other is refused by the ledger, and never begun. */
-  readonly kinds: readonly CarriedWork['kind'][];
+  readonly kinds: readonly W['kind'][];
   /** Throws where the order is none for this engine: then nothing is known of the attempt. Its work may be of any kind. */
   traceOf(attempt: AttemptId, spec: ExecutionSpec, subject: AttemptSubject): AcceptTrace;
   /** Its acceptance is on disk. At most once for an attempt, but for one that `resume` has called absent. */
-  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held | Refusal;
+  begin(attempt: AttemptId, order: ExecutionOrder<W>, subject: AttemptSubject, sink: AttemptSink): Held | Refusal;
   /** Once for each attempt without an end that an earlier process left. What takes long is done in hand, as `Held`. */
   resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown>;
   /**

@@ -7,7 +7,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Mask, MaskStream } from './mask.ts';
 import { KeptStream } from './kept-stream.ts';
-import { toldValues, type ToldValues, type ValuesFile } from './told-values.ts';
+import { toldValues, type FoundValues, type ToldValues, type ValuesFile } from './told-values.ts';
 
 const LIVE_BLOCK = 64 * 1024;
 const LIVE_PAUSE_MS = 50;
@@ -38,7 +38,7 @@ export class IncomingOutput {
   readonly #options: IncomingOutputOptions;
   readonly #streams: Record<1 | 2, Stream>;
   #work: Promise<void>;
-  #values: ValuesFile | undefined;
+  #values: ValuesFile | FoundValues | undefined;
   #isWatched = false;
   #pumping: Promise<void> | undefined;
   #isOver = false;
@@ -82,9 +82,9 @@ export class IncomingOutput {
     return this.#pass(stream, fresh, false);
   }
 
-  /** The file of its output values as the host has it, once the script has ended; what is taken last counts. */
-  takeValues(file: ValuesFile): void {
-    this.#values = file;
+  /** Its output values, once it has ended: the file of them as the host has it, or what an engine has found. What is taken last counts. */
+  takeValues(values: ValuesFile | FoundValues): void {
+    this.#values = values;
   }
 
   /** What was told by it, masked. */

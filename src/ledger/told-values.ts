@@ -1,10 +1,18 @@
-/** The file in which a script tells its output values, once the script has ended: masked, and read as far as it may be. */
+/**
+ * Output values as they are told: by the file of a script, once the script has ended, or by an engine that has them
+ * itself. Masked, and read as far as they may be.
+ */
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
-import { parseOutputValues, type ValuesText } from '../domain/work/output-values.ts';
+import { outputValuesIn, parseOutputValues, type OutputValues, type ValuesText } from '../domain/work/output-values.ts';
 import type { Mask } from './mask.ts';
 
 /** `gone`: somebody has deleted it. `unreadable`: what is in its place is no file that can be read. */
 export type ValuesFile = ValuesText | 'gone' | 'unreadable';
+/** By name, as an engine has found them; `fault`: what was not found, without anything of a secret. */
+export interface FoundValues {
+  readonly found: Readonly<Record<string, string>>;
+  readonly fault?: string;
+}
 
 export type ToldValues = Pick<AgentReport, 'values' | 'valuesFault'>;
 
@@ -14,13 +22,18 @@ const LACKS = {
 } as const;
 
 /** For a report: nothing where nothing was told. */
-export function toldValues(file: ValuesFile, mask: Mask): ToldValues {
-  if (file === 'gone' || file === 'unreadable') return { valuesFault: LACKS[file] };
-  const { values, fault } = parseOutputValues(file, (text) =>
-    mask.isEmpty ? text : mask.stream().push(Buffer.from(text), true).toString(),
-  );
+export function toldValues(from: ValuesFile | FoundValues, mask: Mask): ToldValues {
+  if (from === 'gone' || from === 'unreadable') return { valuesFault: LACKS[from] };
+  const masked = (text: string): string =>
+    mask.isEmpty ? text : mask.stream().push(Buffer.from(text), true).toString();
+  const { values, fault } = 'found' in from ? maskedValues(from, masked) : parseOutputValues(from, masked);
   const told: { -readonly [K in keyof ToldValues]: ToldValues[K] } = {};
   if (Object.keys(values).length > 0) told.values = values as Record<string, string>;
   if (fault !== undefined) told.valuesFault = fault;
   return told;
+}
+
+function maskedValues({ found, fault }: FoundValues, masked: (text: string) => string): OutputValues {
+  const values = Object.entries(found).map(([name, value]) => [name, masked(value)] as const);
+  return outputValuesIn(Object.fromEntries(values), fault)!;
 }

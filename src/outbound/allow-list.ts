@@ -1,6 +1,6 @@
 /**
- * Which strange machines a server may speak to: every public address, and of all others those that the installation has
- * named. Asked of the address that is dialled, never of a name alone: whoever has a name says at any time where it leads.
+ * Which strange machines a server or worker may speak to: every public address, and of all others those that are named
+ * for it. Asked of the address that is dialled, never of a name alone: whoever has a name says at any time where it leads.
  */
 import { DroverError } from '../base/errors.ts';
 import { noticeLimits } from '../base/notice-limits.ts';
@@ -9,22 +9,24 @@ import { isWithin, parseAddress, parseNetwork, placeOf, type Network, type Place
 export interface AllowList {
   /** Undefined where it may be dialled; else what kind of place it is, which is not allowed. `name`: by which it was asked for. */
   refusalOf(name: string, address: string): Exclude<Place, 'public'> | undefined;
-  /** Whether the installation itself has named it, so that what goes there stays in its hands. */
+  /** Whether it is named, so that what goes there stays in the hands of whoever named it. */
   isNamed(name: string, address: string): boolean;
 }
+
+const OF_SERVERS = 'DROVER_OUTBOUND_ALLOW';
 
 /** A name vouches for these, whose owner says where it leads; the others (a cloud's metadata among them) are named by address. */
 const BY_NAME: readonly Place[] = ['private', 'loopback', 'shared'];
 
 /**
  * `text`: addresses, networks (`10.1.0.0/16`) and names (`hooks.example.com`, or `*.example.com` for all below it),
- * separated by commas or blanks. Throws `bad-input` for what is none of them.
+ * separated by commas or blanks. `setting`: what it is of, for whoever gave it. Throws `bad-input` for what is none of them.
  */
-export function parseAllowList(text: string): AllowList {
+export function parseAllowList(text: string, setting: string = OF_SERVERS): AllowList {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
   if (entries.length > noticeLimits.outboundAllowedMax)
     throw new DroverError('bad-input', {
-      detail: `DROVER_OUTBOUND_ALLOW holds ${entries.length} entries; ${noticeLimits.outboundAllowedMax} are allowed.`,
+      detail: `${setting} holds ${entries.length} entries; ${noticeLimits.outboundAllowedMax} are allowed.`,
     });
   const networks: Network[] = [];
   const names: string[] = [];
@@ -35,7 +37,7 @@ export function parseAllowList(text: string): AllowList {
     else
       throw new DroverError('bad-input', {
         detail:
-          'DROVER_OUTBOUND_ALLOW takes addresses, networks such as 10.1.0.0/16, and names such as hooks.example.com or ' +
+          `${setting} takes addresses, networks such as 10.1.0.0/16, and names such as hooks.example.com or ` +
           `*.example.com, not ${JSON.stringify(entry)}.`,
       });
   }

@@ -1,20 +1,19 @@
 /**
- * The one way from a server to strange machines: webhooks, chats, mail. The name is looked up here, each address is held
- * against the allow-list, and the connection goes to that very address, so that a name that leads elsewhere a moment later
- * leads nowhere. Redirects are not followed: whoever is told of one gives the other URL. No proxy is asked, whatever the
+ * What servers ask of strange machines: webhooks, chats, mail; by connections of `dialer.ts`, to what is public and to
+ * what the installation has named. Redirects are not followed: whoever is told of one gives the other URL. No proxy is asked, whatever the
  * environment says. Everything has one deadline, from the name to the last byte, and an answer is read up to a bound.
  */
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestSecure } from 'node:https';
-import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectSecure } from 'node:tls';
+import { isIP, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import { NameLookups } from '../base/node-names.ts';
 import { noticeLimits } from '../base/notice-limits.ts';
-import { networkWords } from '../base/network-words.ts';
 import type { AllowList } from './allow-list.ts';
+import { dial, secured, unreachedWords, type Dialer, type OutboundConnection, type OutboundPlace } from './dialer.ts';
+import { PLACE_WORDS } from './place-words.ts';
 
 export interface OutboundRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -35,12 +34,6 @@ export interface OutboundAnswer {
   readonly isCut: boolean;
 }
 
-export interface OutboundPlace {
-  /** A name or an address, without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
-
 /**
  * All throw `address-not-allowed`, `outbound-unreachable` or `outbound-timeout`, whose details name what was asked for and
  * never where its name leads: who may not go there is not told what is there.
@@ -53,14 +46,6 @@ export interface Outbound {
   secure(connection: OutboundConnection, host: string, authorities?: string): Promise<OutboundConnection>;
 }
 
-export interface OutboundConnection {
-  readonly socket: Socket;
-  /** The installation itself has named where it leads. */
-  readonly isNamed: boolean;
-  /** Aborts when the time for all of it is over. */
-  readonly deadline: AbortSignal;
-}
-
 export interface OutboundOptions {
   readonly allowed: AllowList;
   readonly clock: Clock;
@@ -71,7 +56,7 @@ export interface OutboundOptions {
 export function createOutbound({ allowed, clock, names, withinMs }: OutboundOptions): Outbound {
   const lookups = names ?? new NameLookups({ clock, atOnceMax: noticeLimits.outboundNamesMax });
   const within = withinMs ?? noticeLimits.outboundMsMax;
-  const dialer: Dialer = { allowed, lookup: lookups.lookup, clock };
+  const dialer: Dialer = { allowed, lookup: lookups.lookup, clock, words: { notAllowed, unreachable } };
   const limited = async <T>(what: string, work: (deadline: AbortSignal) => Promise<T>): Promise<T> => {
     const ending = new AbortController();
     const cancel = clock.after(within, () => ending.abort(), { unref: true });
@@ -101,7 +86,7 @@ export function createOutbound({ allowed, clock, names, withinMs }: OutboundOpti
         throw ending.signal.aborted ? tooLate(place.host, within) : error;
       }
     },
-    secure: (connection, host, authorities) => secured(connection, host, authorities),
+    secure: (connection, host, authorities) => secured(dialer, connection, host, { authorities }),
   };
 }
 
@@ -133,95 +118,6 @@ export function urlFault(text: string): string | undefined {
   return hash === '' ? undefined : 'has no part behind #';
 }
 
-// — dialling —
-
-interface Dialer {
-  readonly allowed: AllowList;
-  readonly lookup: NameLookups['lookup'];
-  readonly clock: Clock;
-}
-
-/** Of several addresses each but the last has so long: one that says nothing keeps no other from being tried. */
-const ADDRESS_MS = 3_000;
-
-async function dial(dialer: Dialer, { host, port }: OutboundPlace, deadline: AbortSignal): Promise<OutboundConnection> {
-  const found = isIP(host) === 0 ? await addressesOf(dialer, host) : [host];
-  const open = found.filter((address) => dialer.allowed.refusalOf(host, address) === undefined);
-  if (open.length === 0) throw notAllowed(host, dialer.allowed.refusalOf(host, found[0]!)!);
-  let last: unknown;
-  for (const [at, address] of open.entries()) {
-    if (deadline.aborted) break;
-    const silent = new AbortController();
-    const cancel =
-      at < open.length - 1 ? dialer.clock.after(ADDRESS_MS, () => silent.abort(), { unref: true }) : () => undefined;
-    try {
-      const socket = await connected(address, port, AbortSignal.any([deadline, silent.signal]));
-      return { socket, deadline, isNamed: dialer.allowed.isNamed(host, address) };
-    } catch (error) {
-      last = error;
-    } finally {
-      cancel();
-    }
-  }
-  throw unreachable(host, last);
-}
-
-function addressesOf({ lookup }: Dialer, host: string): Promise<string[]> {
-  return new Promise((resolve, reject) => {
-    lookup(host, { all: true }, (error, found) => {
-      const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [];
-      if (error || addresses.length === 0)
-        reject(
-          unreachable(host, error ?? Object.assign(new Error('no address'), { code: 'ENOTFOUND', hostname: host })),
-        );
-      else resolve(addresses);
-    });
-  });
-}
-
-/** To this very address: nothing is looked up any more. Rejects when the signal ends. */
-function connected(address: string, port: number, ending: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port, noDelay: true });
-    const end = (): void => void socket.destroy(Object.assign(new Error('too late'), { code: 'ETIMEDOUT' }));
-    ending.addEventListener('abort', end, { once: true });
-    socket.once('error', (error) => {
-      ending.removeEventListener('abort', end);
-      reject(error);
-    });
-    socket.once('connect', () => {
-      ending.removeEventListener('abort', end);
-      socket.removeAllListeners('error');
-      // Whoever is given it hears of its end; until then an error ends no process.
-      socket.on('error', () => undefined);
-      resolve(socket);
-    });
-  });
-}
-
-function secured(
-  { socket, isNamed, deadline }: OutboundConnection,
-  host: string,
-  authorities: string | undefined,
-): Promise<OutboundConnection> {
-  return new Promise((resolve, reject) => {
-    const tls = connectSecure({ socket, minVersion: 'TLSv1.2', ...peerNames(host), ...given({ ca: authorities }) });
-    const onError = (error: Error): void => reject(unreachable(host, error));
-    tls.once('error', onError);
-    tls.once('close', () => reject(unreachable(host, Object.assign(new Error('cut'), { code: 'ECONNRESET' }))));
-    tls.once('secureConnect', () => {
-      tls.off('error', onError);
-      tls.on('error', () => undefined);
-      resolve({ socket: tls, isNamed, deadline });
-    });
-  });
-}
-
-/** An address has no name to ask for, and is in the certificate by itself. */
-function peerNames(host: string): { readonly servername?: string; readonly host: string } {
-  return isIP(host) === 0 ? { servername: host, host } : { host };
-}
-
 // — HTTP —
 
 async function ask(dialer: Dialer, wanted: OutboundRequest, url: URL, deadline: AbortSignal): Promise<OutboundAnswer> {
@@ -236,7 +132,7 @@ async function ask(dialer: Dialer, wanted: OutboundRequest, url: URL, deadline: 
       throw new DroverError('address-not-allowed', {
         detail: `${host} would be spoken to in clear. Give an https:// URL, or have the installation name it in DROVER_OUTBOUND_ALLOW.`,
       });
-    const { socket } = isSecure ? await secured(plain, host, wanted.authorities) : plain;
+    const { socket } = isSecure ? await secured(dialer, plain, host, { authorities: wanted.authorities }) : plain;
     return await exchanged(wanted, { url, host, socket, isSecure });
   } finally {
     deadline.removeEventListener('abort', ended);
@@ -309,16 +205,6 @@ function bodyOf(answer: IncomingMessage): Promise<OutboundAnswer> {
 
 // — words —
 
-const PLACE_WORDS = {
-  private: 'is of a private network',
-  loopback: 'is this machine itself',
-  shared: 'is of a shared network (100.64.0.0/10)',
-  'link-local': 'is of the local link',
-  metadata: "is a cloud's metadata",
-  multicast: 'is many at once',
-  reserved: 'is no address that anybody has',
-} as const;
-
 /** Of an address its kind is told, which everybody sees; of a name nothing of where it leads. */
 function notAllowed(host: string, place: keyof typeof PLACE_WORDS): DroverError {
   const words = isIP(host) === 0 ? 'leads where' : `${PLACE_WORDS[place]}, where`;
@@ -329,28 +215,8 @@ function notAllowed(host: string, place: keyof typeof PLACE_WORDS): DroverError 
 
 function unreachable(host: string, error: unknown): DroverError {
   if (error instanceof DroverError) return error;
-  const words = networkWords(error) ?? tlsWords(error);
-  return new DroverError('outbound-unreachable', { detail: `${host} was not reached: ${words}.`, cause: error });
-}
-
-function tlsWords(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  switch (code) {
-    case 'ETIMEOUT':
-      return 'its name was not found in time';
-    case 'CERT_HAS_EXPIRED':
-      return 'its certificate has expired';
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return 'its certificate is of another name';
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return 'nobody who is known here vouches for its certificate';
-    default:
-      return typeof code === 'string' && /^(ERR_SSL|EPROTO|HPE_)/.test(code)
-        ? 'what answers does not speak as the URL says'
-        : String(message ?? error);
-  }
+  return new DroverError('outbound-unreachable', {
+    detail: `${host} was not reached: ${unreachedWords(error)}.`,
+    cause: error,
+  });
 }

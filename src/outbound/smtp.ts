@@ -6,7 +6,8 @@
 import type { Socket } from 'node:net';
 import { DroverError } from '../base/errors.ts';
 import { networkWords } from '../base/network-words.ts';
-import type { Outbound, OutboundConnection } from './outbound.ts';
+import type { OutboundConnection } from './dialer.ts';
+import type { Outbound } from './outbound.ts';
 
 export type SmtpServer = { readonly host: string; readonly port: number } & (
   | {

@@ -61,12 +61,19 @@ function outcomeOf(told: ReportedOutcome): Outcome | undefined {
       const end = endOf(told.end);
       return end && { kind: told.kind, end };
     }
+    case 'answered':
+      return isStatus(told.status) ? { kind: 'answered', status: told.status } : undefined;
+    case 'faulted':
     case 'refused':
     case 'unknown':
       return { kind: told.kind };
     default:
       return undefined;
   }
+}
+
+function isStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 100 && status <= 999;
 }
 
 function endOf(end: ProcessEnd): KnownEnd | undefined {
@@ -86,6 +93,7 @@ function endOf(end: ProcessEnd): KnownEnd | undefined {
 function reasonOf(told: ReportedOutcome): string | undefined {
   switch (told.kind) {
     case 'signalled':
+    case 'faulted':
     case 'refused':
     case 'unknown':
       return told.reason;

@@ -15,7 +15,8 @@ const [hostId, otherId] = [newId<'host'>() as HostId, newId<'host'>() as HostId]
 
 function scriptOf(bytes: number, letter = 'x'): RunSpec {
   const spec = plainSpec();
-  return { ...spec, work: { ...spec.work, program: { form: 'text', text: Buffer.alloc(bytes, letter) } } };
+  const work = spec.work as ScriptWork;
+  return { ...spec, work: { ...work, program: { form: 'text', text: Buffer.alloc(bytes, letter) } } };
 }
 
 interface World {

@@ -3,7 +3,7 @@ import type { HostId } from '../base/ids.ts';
 import type { Execution } from '../domain/crew/execution.ts';
 import { workerExecutor, type Route } from '../domain/run/executor.ts';
 import type { Unreached } from '../domain/crew/crew-options.ts';
-import type { Placement, Via, WorkerChoice } from '../domain/placement/placement.ts';
+import { engineOf, type Placement, type Via, type WorkerChoice } from '../domain/placement/placement.ts';
 import type { Subject } from '../domain/run/subject.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
@@ -133,7 +133,7 @@ function byWorker(choice: WorkerChoice, fleet: Ways): Route | undefined {
   const worker = fleet.workerFor(choice);
   if (!worker) return undefined;
   const { id: workerId, ...chosen } = worker;
-  return { workerId, executor: workerExecutor(workerId, 'process'), chosen };
+  return { workerId, executor: workerExecutor(workerId, engineOf(choice)), chosen };
 }
 
 function bySsh(hostId: HostId, fleet: Ways): Route | undefined {

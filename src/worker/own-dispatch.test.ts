@@ -18,7 +18,7 @@ it('gives back a task whose wants its machine has not, though a server sent it, 
   const link = { bufferedBytes: 0, send: (order: AttemptOrder) => isOpen && sent.push(order) > 0 };
   const engine = { executor, link, lane: 'process', out: undefined } as unknown as LinkedEngine;
   const dispatch = new StartDispatch({
-    capacity: { agent: 1, ssh: 1, process: 9 },
+    capacity: { agent: 1, ssh: 1, process: 9, calls: 1 },
     weights: QUEUE_WEIGHTS,
     clock: { ...systemClock, after: () => () => undefined },
     random: seededRandom(1),

@@ -23,7 +23,7 @@ function agentsOf(
   const sent = new Map<string, number>();
   const events: AttemptEvent[] = [];
   const dispatch = new StartDispatch({
-    capacity: { agent: capacity, ssh: 1, process: 1 },
+    capacity: { agent: capacity, ssh: 1, process: 1, calls: 1 },
     weights: QUEUE_WEIGHTS,
     clock: { ...systemClock, after: () => () => undefined },
     random: seededRandom(1),
@@ -164,7 +164,7 @@ it('gives back the room of what was cancelled and never told its end, once, and 
     },
   };
   const dispatch = new StartDispatch({
-    capacity: { agent: 9, ssh: 9, process: 9 },
+    capacity: { agent: 9, ssh: 9, process: 9, calls: 9 },
     weights: QUEUE_WEIGHTS,
     clock,
     random: seededRandom(1),

@@ -3,17 +3,15 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
-import { attemptId, newRunId, type AttemptId } from '../../src/base/ids.ts';
+import type { AttemptId } from '../../src/base/ids.ts';
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
 import type { AgentReport, ReportedOutcome } from '../../src/protocol/link/agent-v1.ts';
 import { HOST, specOf, type SpecMore } from '../support/execution-spec.ts';
+import { newAttempt } from '../support/new-attempt.ts';
 import { until } from '../support/until.ts';
 import { requiring } from '../support/needs.ts';
 
-export function newAttempt(): AttemptId {
-  return attemptId({ runId: newRunId(systemClock.nowMs()), task: 0, ordinal: 0, attempt: 1 });
-}
+export { newAttempt };
 
 /** As a report has it. */
 export function exited(code: number): ReportedOutcome {

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { callLimits } from '../../src/base/call-limits.ts';
 import { gateLimits } from '../../src/base/gate-limits.ts';
 import { jobLimits } from '../../src/base/job-limits.ts';
 import { valueLimits } from '../../src/base/value-limits.ts';
@@ -15,7 +16,7 @@ import { limitsPage } from '../../tools/limits-page.ts';
 import { repositoryFiles, root } from '../support/source-tree.ts';
 
 /** Of these tables. */
-const limits = { ...general, ...gateLimits, ...jobLimits, ...noticeLimits, ...valueLimits };
+const limits = { ...general, ...gateLimits, ...jobLimits, ...noticeLimits, ...valueLimits, ...callLimits };
 /** They bound what Drover itself does or holds at once: nobody is refused, so there is nothing to try one beyond. */
 const PACES: readonly string[] = [
   'orderSpecOwnBytesMax',
@@ -64,7 +65,7 @@ const sources = repositoryFiles()
   .filter(
     (path) =>
       /^(src|test)\/.*\.ts$/.test(path) &&
-      !/^(src\/base\/(?:gate-|job-|notice-|value-)?limits|test\/coverage\/limits\.test)\.ts$/.test(path),
+      !/^(src\/base\/(?:gate-|job-|notice-|value-|call-)?limits|test\/coverage\/limits\.test)\.ts$/.test(path),
   )
   .map((path) => ({
     isTest: path.startsWith('test/') || path.endsWith('.test.ts'),
@@ -75,9 +76,11 @@ const namedIn = (isTest: boolean): ReadonlySet<string> =>
     sources
       .filter((source) => source.isTest === isTest)
       .flatMap(({ text }) =>
-        [...text.matchAll(/\b(?:limits|gateLimits|jobLimits|noticeLimits|valueLimits)\.(\w+)|'(\w+(?:Max|Min))'/g)].map(
-          (match) => match[1] ?? match[2]!,
-        ),
+        [
+          ...text.matchAll(
+            /\b(?:limits|gateLimits|jobLimits|noticeLimits|valueLimits|callLimits)\.(\w+)|'(\w+(?:Max|Min))'/g,
+          ),
+        ].map((match) => match[1] ?? match[2]!),
       ),
   );
 const refusals = Object.keys(limits).filter((name) => /(Max|Min)$/.test(name) && !PACES.includes(name));

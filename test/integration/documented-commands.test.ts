@@ -33,6 +33,10 @@ const NOT_RUN: readonly (readonly [page: string, begins: string, why: string])[]
   ['docs/guides/agents.md', 'drover agents upgrade', 'needs packages and hosts; agent-upgrade.test.ts has them'],
   ['docs/guides/agents.md', 'DROVER_JOIN=drj_… sh install.sh', 'would install on this machine; agent-install.test.ts'],
   ['docs/guides/agents.md', 'sh install.sh', 'would install on this machine; agent-install.test.ts'],
+  ['docs/guides/calls.md', 'drover job run', 'needs a worker and somebody to ask; calls.test.ts has both'],
+  ['docs/guides/calls.md', 'drover runs', 'of the run before; calls.test.ts looks at it'],
+  ['docs/guides/calls.md', 'drover worker', 'calls.test.ts starts one with that option'],
+  ['docs/guides/calls.md', 'drover up', 'up.test.ts starts one with that option'],
   ['docs/guides/jobs.md', 'drover job run', 'the hosts of the job are not here; job-runs.test.ts runs jobs'],
   ['docs/guides/jobs.md', 'drover runs', 'of the run before; job-runs.test.ts looks at runs of jobs'],
   ['docs/guides/rollouts.md', 'drover run', 'needs several hosts; rollouts.test.ts has them'],
@@ -244,6 +248,14 @@ describe('who follows the pages about hosts and accounts', () => {
     expect(shown['drover job validate deploy-web.yaml']).toBe('deploy-web.yaml: deploy-web is a job\n');
     expect(shown['drover job versions deploy-web']).toContain('published');
     expect(shown['drover job list --team web']).toContain('deploy-web');
+  });
+
+  it('writes a job that asks a service, and publishes it', async () => {
+    const shell = newShell(env);
+    const page = readFileSync(join(root, 'docs/guides/calls.md'), 'utf8');
+    shell.file('announce.yaml', /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
+    const shown = await read('docs/guides/calls.md', shell);
+    expect(shown['drover job validate announce.yaml']).toBe('announce.yaml: announce is a job\n');
   });
 
   it('makes jobs of another form', async () => {

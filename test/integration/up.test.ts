@@ -87,8 +87,11 @@ describe('a folder', () => {
 
   it('in use is refused, naming who uses it', async () => {
     const folder = dataFolder();
-    const up = await begin(folder, 0);
+    const up = await begin(folder, 0, { args: ['--call-allow', '127.0.0.1'] });
     await expect(begin(folder, 0)).rejects.toThrow(`(pid ${up.process.pid})`);
+    // What is said of calls is said to its worker.
+    const workers = processesOf(folder).filter((line) => line.includes(' worker --data '));
+    expect(workers).toEqual([expect.stringContaining('--call-allow 127.0.0.1')]);
   });
 });
 
@@ -111,6 +114,7 @@ describe('a start that fails', () => {
     [['--listen', 'here'], 'here'],
     [['--listen', '127.0.0.1:65536'], '65535, not .*65536'],
     [['--agents', '-1'], 'from 0 to 200, not .*-1'],
+    [['--call-allow', '10.0.0.0/99'], '--call-allow takes .*10.0.0.0/99'],
   ])('for %j exits 2 with one line', async (args, word) => {
     const { code, stderr } = await runCli(['up', '--data', dataFolder(), ...args]);
     expect([code, stderr.trim().split('\n')]).toEqual([

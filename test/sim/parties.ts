@@ -194,7 +194,7 @@ export class SimWorker {
       clock: process.clock,
       random: sim.random,
       log: logOf(sim, process),
-      capacity: { agent: 20, ssh: 1, process: 0 },
+      capacity: { agent: 20, ssh: 1, process: 0, calls: 0 },
     });
     void worker.start();
   }

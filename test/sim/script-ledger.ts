@@ -13,7 +13,7 @@ import type {
   AttemptSink,
   AttemptSubject,
   Engine,
-  ExecutionOrder,
+  ScriptOrder,
   Held,
   Refusal,
   Trace,
@@ -71,7 +71,7 @@ class ScriptEngine implements Engine {
 
   begin(
     attempt: AttemptId,
-    order: ExecutionOrder,
+    order: ScriptOrder,
     { hostId = '', hostName }: AttemptSubject,
     sink: AttemptSink,
   ): Held | Refusal {

@@ -1,8 +1,8 @@
 /** Orders for tests: a script or a command, with whatever a test says of it and of what is beside it. */
 import { given } from '../../src/base/given.ts';
 import type { ScriptWork } from '../../src/domain/work/script.ts';
-import { knownCarriedWork, storedWork } from '../../src/domain/work/work.ts';
-import type { AttemptSubject, ExecutionOrder } from '../../src/ledger/engine.ts';
+import { storedWork, workOf } from '../../src/domain/work/work.ts';
+import type { AttemptSubject, ScriptOrder } from '../../src/ledger/engine.ts';
 import type { ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 
 /** A text is a script, a list of words a command. */
@@ -40,7 +40,7 @@ export function specOf(program: ProgramGiven, more: SpecMore = {}): ExecutionSpe
 }
 
 /** As an engine is given it. */
-export function executionOrder(program: ProgramGiven, more: SpecMore = {}): ExecutionOrder {
+export function executionOrder(program: ProgramGiven, more: SpecMore = {}): ScriptOrder {
   const spec = specOf(program, more);
-  return { ...spec, work: knownCarriedWork(spec.work)! };
+  return { ...spec, work: workOf(spec.work) as ScriptWork };
 }

@@ -2,12 +2,13 @@
 import { systemClock } from '../../src/base/clock.ts';
 import type { AttemptId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
+import type { ScriptWork } from '../../src/domain/work/script.ts';
 import type {
   AttemptSink,
   AttemptStart,
   AttemptSubject,
   Engine,
-  ExecutionOrder,
+  ScriptOrder,
   Held,
   Trace,
 } from '../../src/ledger/engine.ts';
@@ -75,14 +76,14 @@ class MemoryOutputs implements Outputs {
   }
 }
 
-class MemoryEngine implements Engine {
+class MemoryEngine implements Engine<ScriptWork> {
   readonly name = 'memory';
   readonly kinds = ['script'] as const;
   readonly bootId = 'boot';
   readonly effects: string[] = [];
   readonly targets = new Map<string, AttemptSubject>();
   readonly running = new Map<string, AttemptSink>();
-  onStart: (attempt: AttemptId, order: ExecutionOrder) => Ending | undefined = () => ({});
+  onStart: (attempt: AttemptId, order: ScriptOrder) => Ending | undefined = () => ({});
   finish: (attempt: string, ending: Ending) => void = () => undefined;
 
   async start(): Promise<void> {}
@@ -90,7 +91,7 @@ class MemoryEngine implements Engine {
   traceOf(): { bytes: Uint8Array; isSecret: boolean } {
     return { bytes: new Uint8Array(0), isSecret: false };
   }
-  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held {
+  begin(attempt: AttemptId, order: ScriptOrder, subject: AttemptSubject, sink: AttemptSink): Held {
     this.effects.push(attempt);
     this.targets.set(attempt, subject);
     const held = this.#hold(attempt, sink);
@@ -113,7 +114,7 @@ class MemoryEngine implements Engine {
 
 export class MemoryLedger extends Ledger {
   /** Ended at once, each; undefined leaves it running. */
-  onStart: (attempt: AttemptId, order: ExecutionOrder) => Ending | undefined = () => ({});
+  onStart: (attempt: AttemptId, order: ScriptOrder) => Ending | undefined = () => ({});
   readonly #room: { attempts: number };
   readonly #lost = new Set<string>();
   readonly #engine: MemoryEngine;

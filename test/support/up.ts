@@ -36,6 +36,8 @@ export async function startUp(
     readonly listen?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly program?: string;
+    /** Further options. */
+    readonly args?: readonly string[];
   } = {},
 ): Promise<RunningUp> {
   const child = spawn(
@@ -50,6 +52,7 @@ export async function startUp(
       '--agents',
       String(agents),
       ...(more.agentsAs === '' ? [] : ['--agents-as', more.agentsAs ?? userInfo().username]),
+      ...(more.args ?? []),
       '--json',
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...more.env } },

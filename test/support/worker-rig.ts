@@ -60,7 +60,7 @@ export class WorkerRig {
     workerIdentity: RigIdentity,
     agentsListening: Listening<AgentFrame, WorkerToAgentFrame>,
     first: PlayedServer,
-    capacity: { agent: number; ssh: number; process: number },
+    capacity: { agent: number; ssh: number; process: number; calls: number },
   ) {
     this.links = links;
     this.servers.push(first);
@@ -103,7 +103,13 @@ export class WorkerRig {
       shapes: AGENT_FRAMES,
       refuse: (id) => refuse(id),
     });
-    const rig = new WorkerRig(links, as, listening, first, { agent: 1_000, ssh: 1_000, process: 0, ...capacity });
+    const rig = new WorkerRig(links, as, listening, first, {
+      agent: 1_000,
+      ssh: 1_000,
+      process: 0,
+      calls: 0,
+      ...capacity,
+    });
     refuse = (id) => rig.worker.refusalOf(id);
     await links.started(rig.worker);
     await first.frame('agents', (frame) => frame.last);

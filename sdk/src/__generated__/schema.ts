@@ -1893,7 +1893,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            engine: "ssh" | "process";
+            engine: "ssh" | "process" | "calls";
         };
         Host: {
             /** Format: uuid */
@@ -2078,6 +2078,26 @@ export interface components {
                 /** @description What it is, and what to do */
                 detail?: string;
             }[];
+        };
+        HttpCall: {
+            /** @enum {string} */
+            method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+            /** @description Secrets and outputs as the job has them: ${{ secrets.NAME }} */
+            url: string;
+            headers: {
+                [key: string]: string;
+            };
+            body?: string;
+            redirects: number;
+            tls?: {
+                ca?: string;
+                serverName?: string;
+                insecure?: boolean;
+            };
+            /** @description JSON pointers into the answer, by the names of the values */
+            extract: {
+                [key: string]: string;
+            };
         };
         ImportedHost: {
             name: string;
@@ -2482,6 +2502,14 @@ export interface components {
             };
         } | {
             /** @constant */
+            kind: "answered";
+            /** @description Of HTTP */
+            status: number;
+        } | {
+            /** @constant */
+            kind: "faulted";
+        } | {
+            /** @constant */
             kind: "refused";
         } | {
             /** @constant */
@@ -2812,6 +2840,8 @@ export interface components {
             };
             script?: string;
             command?: string[];
+            /** @description A request that a worker makes itself */
+            http?: components["schemas"]["HttpCall"];
             lang?: string;
             args?: string[];
             env?: {
@@ -2838,6 +2868,8 @@ export interface components {
             order?: string;
             retries?: number;
             successExitCodes?: number[];
+            /** @description Of a call, such as 200-299; absent: these */
+            successStatuses?: string;
             /** @enum {string} */
             via?: "auto" | "agent" | "ssh";
             /** @description Which worker may carry it out; present where it goes to no hosts */
@@ -2937,6 +2969,8 @@ export interface components {
         RunStep: {
             script?: string;
             command?: string[];
+            /** @description A request that a worker makes itself */
+            http?: components["schemas"]["HttpCall"];
             lang?: string;
             args?: string[];
             env?: {
@@ -2963,6 +2997,8 @@ export interface components {
             order?: string;
             retries?: number;
             successExitCodes?: number[];
+            /** @description Of a call, such as 200-299; absent: these */
+            successStatuses?: string;
             /** @enum {string} */
             via?: "auto" | "agent" | "ssh";
             /** @description Which worker may carry it out; present where it goes to no hosts */
@@ -3179,6 +3215,8 @@ export interface components {
                 ssh: components["schemas"]["WorkerLane"];
                 /** @description On its own machine; absent where it carries out nothing there */
                 process?: components["schemas"]["WorkerLane"];
+                /** @description Calls that it makes itself; absent where it makes none */
+                calls?: components["schemas"]["WorkerLane"];
             };
         };
         WorkerJoin: {

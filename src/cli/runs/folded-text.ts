@@ -1,6 +1,6 @@
 /** How executions ended, and what they wrote: outputs that several hosts share once, under their names. Pure: text in, text out. */
 import { createHash } from 'node:crypto';
-import { exitCodeOf, signalOf, type Outcome } from '../../domain/crew/outcome.ts';
+import { exitCodeOf, signalOf, statusOf, type Outcome } from '../../domain/crew/outcome.ts';
 import { foldNames } from '../../domain/target/fold-names.ts';
 import { paintState, stateWord, type Paint } from '../render.ts';
 import { plainText } from '../text-width.ts';
@@ -18,7 +18,9 @@ export interface Ending {
 
 export function endingText(ending: Ending): string {
   const code = exitCodeOf(ending.outcome);
-  const how = signalOf(ending.outcome) ?? (code ? `exit ${code}` : undefined);
+  const status = statusOf(ending.outcome);
+  const how =
+    signalOf(ending.outcome) ?? (status === undefined ? (code ? `exit ${code}` : undefined) : `answered ${status}`);
   // Signal and reason are the words of a host.
   return plainText([stateWord(ending.state), how, ending.reason].filter(Boolean).join(', '));
 }

@@ -116,8 +116,8 @@ function underWay({ lanes }: Worker): string {
   return lanes ? String(underWayIn(lanes)) : '';
 }
 
-function underWayIn({ agent, ssh, process }: NonNullable<Worker['lanes']>): number {
-  return agent.underWay + ssh.underWay + (process?.underWay ?? 0);
+function underWayIn({ agent, ssh, process, calls }: NonNullable<Worker['lanes']>): number {
+  return agent.underWay + ssh.underWay + (process?.underWay ?? 0) + (calls?.underWay ?? 0);
 }
 
 function describe(worker: Worker, utc: boolean): string {
@@ -150,7 +150,7 @@ function describe(worker: Worker, utc: boolean): string {
   }
   if (worker.lanes) {
     const { lanes } = worker;
-    const rows = (['agent', 'ssh', 'process'] as const).flatMap((lane) =>
+    const rows = (['agent', 'ssh', 'process', 'calls'] as const).flatMap((lane) =>
       PRIORITIES.flatMap((priority) => {
         const figures = lanes[lane];
         if (!figures) return [];

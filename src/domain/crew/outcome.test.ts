@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { EXIT_ZERO, exitCodeOf, parseExitCodes, signalOf, stateAfter, type EndState, type Outcome } from './outcome.ts';
+import {
+  EXIT_ZERO,
+  exitCodeOf,
+  parseExitCodes,
+  parseStatuses,
+  signalOf,
+  stateAfter,
+  statusesText,
+  statusOf,
+  type EndState,
+  type Outcome,
+} from './outcome.ts';
 
 const killed = { kind: 'signalled', signal: 'SIGKILL' } as const;
 
@@ -18,6 +29,12 @@ describe('an outcome', () => {
     [{ kind: 'refused' }, false, 'not_started'],
     [{ kind: 'refused' }, true, 'failed'],
     [{ kind: 'unknown' }, false, 'lost'],
+    [{ kind: 'answered', status: 200 }, true, 'succeeded'],
+    [{ kind: 'answered', status: 299 }, true, 'succeeded'],
+    [{ kind: 'answered', status: 300 }, true, 'failed'],
+    [{ kind: 'answered', status: 199 }, true, 'failed'],
+    [{ kind: 'faulted' }, false, 'failed'],
+    [{ kind: 'faulted' }, true, 'failed'],
   ])('%j, begun: %s, means %s', (outcome, hasBegun, state) => {
     expect(stateAfter(outcome, EXIT_ZERO, hasBegun)).toBe(state);
   });
@@ -26,6 +43,20 @@ describe('an outcome', () => {
     const criteria = { exitCodes: [0, 3] };
     expect(stateAfter({ kind: 'exited', code: 3 }, criteria, true)).toBe('succeeded');
     expect(stateAfter({ kind: 'exited', code: 3 }, { exitCodes: [] }, true)).toBe('failed');
+  });
+
+  it('of a call is success by the statuses of the work', () => {
+    const statuses = [parseStatuses('404')!, parseStatuses('200-204')!];
+    const of = (status: number): EndState =>
+      stateAfter({ kind: 'answered', status }, { exitCodes: [0], statuses }, true);
+    expect([200, 204, 205, 404, 403].map(of)).toEqual(['succeeded', 'succeeded', 'failed', 'succeeded', 'failed']);
+    expect(statusesText(statuses)).toBe('404, 200-204');
+    for (const text of ['', '99', '600', '300-200', '200-', '2xx', '200-2000'])
+      expect(parseStatuses(text)).toBeUndefined();
+    expect(['answered', 'exited'].map((kind) => statusOf({ kind, status: 200, code: 1 } as Outcome))).toEqual([
+      200,
+      undefined,
+    ]);
   });
 
   it('says how the process ended where there was one', () => {

@@ -1,7 +1,7 @@
 /**
  * How an attempt ended, as its executor tells it, and what that means. The outcome is what happened and nothing of what
- * it means: success is what the criteria of the work say it is. An engine whose work ends otherwise (an answer with a
- * status, rows) adds its kind here, and what of it is success to the criteria.
+ * it means: success is what the criteria of the work say it is. An engine whose work ends otherwise adds its kind here,
+ * and what of it is success to the criteria.
  */
 import { limits } from '../../base/limits.ts';
 import type { TerminalExecutionState } from './execution-machine.ts';
@@ -15,6 +15,10 @@ export type Outcome =
   | ProcessEnd
   /** Ended by its executor, at its deadline or because somebody asked; `end`: how it then ended, where that was seen. */
   | { readonly kind: 'timed_out' | 'cancelled'; readonly end?: ProcessEnd }
+  /** A call was answered with this status, of HTTP. */
+  | { readonly kind: 'answered'; readonly status: number }
+  /** A call was begun, and ended without its whole answer; the reason is told beside it. */
+  | { readonly kind: 'faulted' }
   /** Not begun; the reason is told beside it. */
   | { readonly kind: 'refused' }
   /** It was begun, or may have been, and how it ended is not known. */
@@ -23,7 +27,11 @@ export type Outcome =
 /** What of an outcome is success. */
 export interface SuccessCriteria {
   readonly exitCodes: readonly number[];
+  /** From and to, both included; those from 200 to 299 unless it is said. */
+  readonly statuses?: readonly StatusRange[];
 }
+export type StatusRange = readonly [from: number, to: number];
+const STATUS_OK: readonly StatusRange[] = [[200, 299]];
 
 /** Of whoever says nothing of it. */
 export const EXIT_ZERO: SuccessCriteria = { exitCodes: [0] };
@@ -34,6 +42,17 @@ export function parseExitCodes(text: string): number[] | undefined {
   if (!words.every((word) => /^\d{1,10}$/.test(word) && Number(word) <= limits.exitCodeMax)) return undefined;
   const codes = exitCodesOf(words.map(Number));
   return codes.length <= limits.successExitCodesMax ? codes : undefined;
+}
+
+/** `204`, or `200-299`. Undefined for what is none of HTTP. */
+export function parseStatuses(text: string): StatusRange | undefined {
+  const [, low = '', high = low] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(text) ?? [];
+  const [from, to] = [Number(low), Number(high)];
+  return low !== '' && from <= to ? [from, to] : undefined;
+}
+
+export function statusesText(ranges: readonly StatusRange[]): string {
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
 }
 
 /** Each once, in order: the same criteria are kept alike however they were asked for. */
@@ -48,7 +67,12 @@ export function stateAfter(outcome: Outcome, criteria: SuccessCriteria, hasBegun
   switch (outcome.kind) {
     case 'exited':
       return criteria.exitCodes.includes(outcome.code) ? 'succeeded' : 'failed';
+    case 'answered':
+      return (criteria.statuses ?? STATUS_OK).some(([from, to]) => from <= outcome.status && outcome.status <= to)
+        ? 'succeeded'
+        : 'failed';
     case 'signalled':
+    case 'faulted':
       return 'failed';
     case 'timed_out':
     case 'cancelled':
@@ -71,6 +95,11 @@ export function exitCodeOf(outcome: Outcome | undefined): number | undefined {
 export function signalOf(outcome: Outcome | undefined): string | undefined {
   const end = processEnd(outcome);
   return end?.kind === 'signalled' ? end.signal : undefined;
+}
+
+/** What a call was answered with, if it was. */
+export function statusOf(outcome: Outcome | undefined): number | undefined {
+  return outcome?.kind === 'answered' ? outcome.status : undefined;
 }
 
 /** How its process ended, if it had one and that was seen. */

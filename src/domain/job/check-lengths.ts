@@ -2,6 +2,7 @@
  * Lists and maps of a job that are longer than they may be, before anything is looked at that stands in them: of forty thousand
  * stages of which each is wrong, each would be judged, and a hundred of their faults told. Pure.
  */
+import { callLimits } from '../../base/call-limits.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
 import { entriesOf, itemsOf, type TreeNode } from './document-tree.ts';
@@ -42,7 +43,14 @@ export function checkLengths(tree: TreeNode, faults: JobFaults): boolean {
     }
     for (const step of own) {
       lengths.of(step, OF_STEP);
-      lengths.of(entriesOf(step).get('success')?.node, { exit_codes: limits.successExitCodesMax });
+      lengths.of(entriesOf(step).get('success')?.node, {
+        exit_codes: limits.successExitCodesMax,
+        status: callLimits.callStatusesMax,
+      });
+      lengths.of(entriesOf(step).get('http')?.node, {
+        headers: callLimits.callHeadersMax,
+        extract: callLimits.callExtractsMax,
+      });
     }
   }
   return lengths.areBeyond;

@@ -5,7 +5,11 @@ import { OUTPUT_REDUCERS, OUTPUT_TYPES, typesOf } from '../run/step-outputs.ts';
 import { besideWorker } from '../policy/place-words.ts';
 import { rolloutFault } from '../policy/policy-words.ts';
 import { parseTarget } from '../target/expression.ts';
+import { parseStatuses } from '../crew/outcome.ts';
+import type { CallText } from '../work/call-text.ts';
 import { workFaults } from '../work/work.ts';
+import { CALL_NAMES, CALL_STEPS } from './calls/call-steps.ts';
+import { callIn, callTemplates, checkCallTogether, type CallInStep } from './check-calls.ts';
 import { entriesOf, itemsOf, type TreeEntry, type TreeNode } from './document-tree.ts';
 import { JobFaults, quoted } from './job-fault.ts';
 import type { JobDefinition, JobStep } from './job-shape.ts';
@@ -16,7 +20,17 @@ import { stepWork } from './step-work.ts';
 import { readTargetsByStep } from './targets-by-step.ts';
 import { writtenPlace } from './written-place.ts';
 import type { StepPlace, StepReferences } from './step-references.ts';
-import { FillBudget, fillTemplate, outputsIn, paramsOf, parseTemplate, type Template } from './template.ts';
+import {
+  FillBudget,
+  fillCall,
+  fillTemplate,
+  outputsIn,
+  paramsOf,
+  parseCallTemplate,
+  parseTemplate,
+  type CallTemplate,
+  type Template,
+} from './template.ts';
 
 export interface StepsToCheck {
   readonly text: string;
@@ -32,7 +46,7 @@ export interface StepsToCheck {
 
 /** Where a text with expressions stands. */
 interface TextPlace extends StepPlace {
-  readonly field: (typeof FILLED)[number];
+  readonly field: (typeof FILLED)[number] | 'call';
   /** It is the name of the program that is run. */
   readonly isProgram: boolean;
 }
@@ -56,6 +70,13 @@ export function checkSteps(job: StepsToCheck): void {
             const isProgram = field === 'command' && n === 0;
             checkReferences(job, references, said, template, { stage: s, step: i, field, isProgram });
           }
+      const call = callIn(entries);
+      const placesIn = (said: TreeNode): ((offset: number) => number) => placesOf(text, said);
+      if (call)
+        for (const { node: said, template } of callTemplates(call, { ...job, placesOf: placesIn })) {
+          tellExpressions(job, said, template, 'write ${{ secrets.NAME }} of it');
+          checkReferences(job, references, said, template, { stage: s, step: i, field: 'call', isProgram: false });
+        }
       checkOutputWords(job, entries);
       checkScript(job, entries.get('script')?.node);
       checkScriptOutputs(job, references, entries.get('script')?.node);
@@ -82,10 +103,14 @@ function textsOf(node: TreeNode | undefined): TreeNode[] {
 function checkTogether(node: TreeNode, faults: JobFaults): void {
   const entries = entriesOf(node);
   if (checkGate(entries, faults)) return;
-  const [script, command] = [entries.get('script'), entries.get('command')];
-  if (script && command) faults.add(command.at, 'bad-input', 'Give either script or command, not both.');
-  if (!script && !command && entries.has('step'))
-    faults.add(node.at, 'bad-input', 'The step says nothing to do: give script, command, approval or wait.');
+  const call = callIn(entries);
+  const [first, ...others] = DOES.filter((key) => entries.has(key));
+  for (const other of others)
+    faults.add(entries.get(other)!.at, 'bad-input', `Give either ${first} or ${other}, not both.`);
+  if (first === undefined && entries.has('step'))
+    faults.add(node.at, 'bad-input', `The step says nothing to do: give ${DOES.join(', ')}, approval or wait.`);
+  if (call) checkCallTogether(entries, call, faults);
+  checkSuccess(entriesOf(entries.get('success')?.node), call, faults);
   const words = {
     batches: 'batches',
     between: 'between',
@@ -99,27 +124,52 @@ function checkTogether(node: TreeNode, faults: JobFaults): void {
   );
   const rollout = rolloutFault(isThere as Parameters<typeof rolloutFault>[0], (field) => words[field]);
   if (rollout) faults.add(entries.get(words[rollout.field])!.at, 'bad-input', rollout.detail);
-  checkWorker(entries, faults);
+  checkWorker(entries, call !== undefined, faults);
   const [account, user] = [entries.get('account'), entries.get('user')];
   if (account && user)
     faults.add(user.at, 'bad-input', 'Give either account or user, not both: the account says who works.');
 }
 
-/** A step that goes to a worker says nothing of hosts. */
-function checkWorker(entries: ReadonlyMap<string, TreeEntry>, faults: JobFaults): void {
+/** What may be in the place of a script. */
+const DOES: readonly string[] = ['script', 'command', ...CALL_NAMES];
+
+/** What of its end is a success is said of how it ends. */
+function checkSuccess(entries: ReadonlyMap<string, TreeEntry>, call: CallInStep | undefined, faults: JobFaults): void {
+  const [codes, status] = [entries.get('exit_codes'), entries.get('status')];
+  if (codes && call) faults.add(codes.at, 'bad-input', `exit_codes are of scripts; ${call.name} has none.`);
+  if (status && call?.name !== 'http')
+    faults.add(status.at, 'bad-input', 'status is of http steps; a script has exit_codes.');
+  for (const said of itemsOf(status?.node))
+    if (typeof said.value === 'string' && !parseStatuses(said.value))
+      faults.add(
+        said.at,
+        'bad-input',
+        `${quoted(said.value)} is no status of HTTP, such as 204, or range, such as 200-299.`,
+      );
+}
+
+/** A step that goes to a worker says nothing of hosts. A call goes to one, whether it says so or not. */
+function checkWorker(entries: ReadonlyMap<string, TreeEntry>, isCall: boolean, faults: JobFaults): void {
   const [worker, targets, via] = [entries.get('worker'), entries.get('targets'), entries.get('via')];
+  if (isCall) return checkBesideWorker(entries, faults);
   const lonely = worker ? undefined : ['prefer', 'resources', 'strategy'].find((key) => entries.has(key));
   if (lonely !== undefined)
     faults.add(entries.get(lonely)!.at, 'bad-input', `${lonely} is for steps without hosts; it goes with worker.`);
   if (!worker) return;
   if (targets) faults.add(worker.at, 'bad-input', 'Give either targets or worker, not both.');
   if (via) faults.add(via.at, 'bad-input', 'via is a way to hosts; it does not go with worker.');
+  checkBesideWorker(entries, faults);
+}
+
+function checkBesideWorker(entries: ReadonlyMap<string, TreeEntry>, faults: JobFaults): void {
   const keyOf = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const asked = Object.fromEntries(
     [...entries.keys()].map((key) => [key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), '']),
   );
+  // Of a call these are told already.
   for (const { field, detail } of besideWorker(asked, keyOf))
-    faults.add(entries.get(keyOf(field))!.at, 'bad-input', `${detail}.`);
+    if (!(callIn(entries) && ['user', 'account'].includes(field)))
+      faults.add(entries.get(keyOf(field))!.at, 'bad-input', `${detail}.`);
 }
 
 /** Each with a place in the text where it can be told. */
@@ -127,6 +177,12 @@ function checkExpressions(job: StepsToCheck, node: TreeNode): Template {
   const template = parseTemplate(String(node.value));
   if (template.parts.length === 1 && typeof template.parts[0] === 'string' && template.faults.length === 0)
     return template;
+  tellExpressions(job, node, template, 'give it to the step with secrets');
+  return template;
+}
+
+/** `secretWay`: how a secret is given instead. */
+function tellExpressions(job: StepsToCheck, node: TreeNode, template: CallTemplate, secretWay: string): void {
   const placeOf = placesOf(job.text, node);
   for (const { at, detail } of template.faults) job.faults.add(placeOf(at), 'job-expression', detail);
   for (const { param, at } of paramsOf(template)) {
@@ -141,7 +197,7 @@ function checkExpressions(job: StepsToCheck, node: TreeNode): Template {
       job.faults.add(
         placeOf(at),
         'job-expression',
-        `${param} is a secret, and stands in no text: give it to the step with secrets.`,
+        `${param} is a secret, and stands in no text as a parameter: ${secretWay}.`,
       );
     else if (!known.hasAlwaysValue)
       job.faults.add(
@@ -150,7 +206,6 @@ function checkExpressions(job: StepsToCheck, node: TreeNode): Template {
         `${param} may have no value, and what would stand here then is not said: give it a default, or required: true.`,
       );
   }
-  return template;
 }
 
 /** What a text says of outputs of other steps. */
@@ -158,7 +213,7 @@ function checkReferences(
   { text, faults }: StepsToCheck,
   referencesOf: () => StepReferences,
   node: TreeNode,
-  template: Template,
+  template: CallTemplate,
   here: TextPlace,
 ): void {
   const all = outputsIn(template);
@@ -348,8 +403,10 @@ function checkOutputs(node: TreeNode | undefined, faults: JobFaults): void {
 
 /** The limits of the work itself, with something in the place of each expression. */
 function checkWork(step: JobStep, node: TreeNode, faults: JobFaults): void {
-  const given = [step.script, step.command, step.approval, step.wait].filter((one) => one !== undefined);
-  if (given.length !== 1) return;
+  const entries = entriesOf(node);
+  if ([...DOES, 'approval', 'wait'].filter((key) => entries.has(key)).length !== 1) return;
+  const call = callIn(entries);
+  if (call && CALL_STEPS[call.name].faults(call.entry.node).length > 0) return;
   const fill = (text: string, field: string): string => {
     const filled = fillTemplate(
       parseTemplate(text),
@@ -361,8 +418,19 @@ function checkWork(step: JobStep, node: TreeNode, faults: JobFaults): void {
   };
   const secretNames = step.secrets ?? [];
   const secrets = Object.fromEntries(secretNames.map((name) => [name, 'xxxx']));
-  for (const fault of workFaults(stepWork(step, fill, {}, secretNames), { secrets }))
+  const fillOfCall = (text: string, isAddress = false): CallText => {
+    const [first = '', ...rest] = fillCall(parseCallTemplate(text), () => '1', new FillBudget(Infinity));
+    return isAddress && text.startsWith('${{') && typeof first === 'string'
+      ? [addressOf(first), ...rest]
+      : [first, ...rest];
+  };
+  for (const fault of workFaults(stepWork(step, { text: fill, call: fillOfCall }, {}, secretNames), { secrets }))
     faults.add(placeOfFault(fault, node), fault.code, fault.detail);
+}
+
+/** That begins with the value of a parameter, which is an address or the scheme of one. */
+function addressOf(text: string): string {
+  return text.startsWith('1://') ? `https${text.slice(1)}` : `https://${text}`;
 }
 
 /** `#/env/NAME` of a run is `env: { NAME: … }` of a step. */

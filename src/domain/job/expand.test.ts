@@ -5,6 +5,7 @@ import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
 import { policyOf } from '../policy/policy-words.ts';
 import type { ScriptWork } from '../work/script.ts';
+import { secretNamesOf } from '../work/work.ts';
 import { planRun, type Planned, type ExpandedJob } from './expand.ts';
 import { parseJob } from './job-definition.ts';
 import type { JobDefinition } from './job-shape.ts';
@@ -107,7 +108,7 @@ describe('the plan of a run', () => {
         site: 'eu',
         count: '3',
       });
-    expect(steps.map(({ work, secrets }) => [(work as ScriptWork).secretNames, secrets])).toEqual([
+    expect(steps.map(({ work, secrets }) => [secretNamesOf(work), secrets])).toEqual([
       [['token'], { token: 'hunter22' }],
       ...Array.from({ length: 6 }, () => [[], {}]),
     ]);

@@ -11,9 +11,10 @@ import { USER_LENGTH_MAX, type Placement } from '../placement/placement.ts';
 import { workerChoice, workerText } from '../placement/worker-choice.ts';
 import type { Policy } from '../run/policy.ts';
 import { typesOf, type DeclaredOutput } from '../run/step-outputs.ts';
-import type { WorkFill } from '../run/work-fills.ts';
+import { outputKey, type WorkFill } from '../run/work-fills.ts';
 import { parseTarget } from '../target/expression.ts';
-import { isGate, workFaults, type Work } from '../work/work.ts';
+import type { CallText } from '../work/call-text.ts';
+import { callTexts, isCall, isGate, secretNamesOf, workFaults, type CallWork, type Work } from '../work/work.ts';
 import type { ConditionPlace } from './condition-scope.ts';
 import { ConditionExpander, type ExpandedChoice, type ExpandedCondition } from './expand-conditions.ts';
 import { neededIndexes } from './graph.ts';
@@ -30,9 +31,18 @@ import {
 } from './parameter.ts';
 import { readStageWhen } from './stage-when.ts';
 import { readTargetsByStep } from './targets-by-step.ts';
+import { callOf } from './calls/call-steps.ts';
 import { stepPolicy, stepWork } from './step-work.ts';
 import type { StepPlace } from './step-references.ts';
-import { FillBudget, FilledTooLong, fillTemplate, outputsIn, parseTemplate } from './template.ts';
+import {
+  FillBudget,
+  fillCall,
+  FilledTooLong,
+  fillTemplate,
+  outputsIn,
+  parseCallTemplate,
+  parseTemplate,
+} from './template.ts';
 
 export interface ExpandedJob {
   readonly stages: readonly ExpandedStage[];
@@ -213,15 +223,18 @@ class Planner {
   }
 
   #step(where: string, step: JobStep, needs: readonly number[]): ExpandedStep {
-    const secretNames = (step.secrets ?? []).filter((name) => this.#values.has(name));
-    const secrets = Object.fromEntries(secretNames.map((name) => [name, this.#values.get(name)!]));
+    const called = callOf(step);
     const worker = workerChoice({
-      worker: step.worker === undefined ? undefined : this.#checked('#/params', step.worker),
+      worker: step.worker === undefined ? called && 'all' : this.#checked('#/params', step.worker),
+      engine: called && 'calls',
       prefer: step.prefer === undefined ? undefined : this.#checked('#/params', step.prefer),
       resources: step.resources,
       strategy: step.strategy,
     });
-    const work = stepWork(step, (text) => this.#filled(text), this.#params, secretNames);
+    const filling = { text: (text: string) => this.#filled(text), call: (text: string) => this.#filledCall(text) };
+    const givenSecrets = (step.secrets ?? []).filter((name) => this.#values.has(name));
+    const work = stepWork(step, filling, this.#params, givenSecrets);
+    const secrets = Object.fromEntries(secretNamesOf(work).map((name) => [name, this.#values.get(name)!]));
     for (const { pointer, code, detail } of workFaults(work, { secrets }))
       this.faults.push({ pointer: this.#pointer(pointer), code, detail: `${where}: ${detail}` });
     return {
@@ -235,7 +248,7 @@ class Planner {
       ...given({ account: this.#word(where, 'account', step.account) }),
       secrets,
       outputs: (step.outputs ?? []).map(({ name, from = 'same', type = typesOf(from)[0]! }) => ({ name, type, from })),
-      fills: this.#fills(step),
+      fills: isCall(work) ? this.#fillsOfCall(work) : this.#fills(step),
     };
   }
 
@@ -262,6 +275,19 @@ class Planner {
     return fills;
   }
 
+  /** Each output once, with how often it stands there. */
+  #fillsOfCall(work: CallWork): WorkFill<OutputOfStep>[] {
+    const fills = new Map<string, { parts: [OutputOfStep]; times: number }>();
+    for (const part of callTexts(work).flat()) {
+      if (typeof part === 'string' || !('step' in part)) continue;
+      const key = outputKey(part);
+      const known = fills.get(key);
+      if (known) known.times++;
+      else fills.set(key, { parts: [{ ...this.#places.get(part.step)!, output: part.output }], times: 1 });
+    }
+    return [...fills].map(([key, fill]) => ({ field: 'call', key, ...fill }));
+  }
+
   /** What was given are parameters and targets; all else that may be wrong is so by them. */
   #pointer(pointer: string): string {
     return /^#\/(?:params|secrets)\//.test(pointer) ? pointer : '#/params';
@@ -271,6 +297,10 @@ class Planner {
     return text.includes('${{')
       ? fillTemplate(parseTemplate(text), (param) => this.#values.get(param) ?? '', this.#budget)
       : text;
+  }
+
+  #filledCall(text: string): CallText {
+    return fillCall(parseCallTemplate(text), (param) => this.#values.get(param) ?? '', this.#budget);
   }
 
   /** Who works there: the same as a run by itself takes. */

@@ -6,6 +6,7 @@
 import { JOIN_RULES } from '../flow/join.ts';
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.ts';
+import { callLimits } from '../../base/call-limits.ts';
 import { given } from '../../base/given.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
@@ -16,6 +17,7 @@ import { lineFault, plainNameFault } from '../access/name-rule.ts';
 import { NOTICE_EVENTS, type Subscription } from '../notice/subscription.ts';
 import { OUTPUT_REDUCERS, OUTPUT_TYPES } from '../run/step-outputs.ts';
 import { OUTPUT_NAME } from '../work/output-values.ts';
+import { CALL_STEPS } from './calls/call-steps.ts';
 import { PARAMETER_TYPES } from './parameter.ts';
 import { gateShapes } from './step-gates.ts';
 
@@ -70,6 +72,10 @@ const OutputShape = z.strictObject({
     .describe('Default: string; of list it is list, of count, sum, min and max number'),
 });
 
+const Status = z.union([z.int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/)], {
+  error: 'a status such as 204, or a range such as 200-299',
+});
+
 const StepShape = z.strictObject({
   step: name.describe('Its name, of which there is one in the stage'),
   needs: needs
@@ -82,6 +88,7 @@ const StepShape = z.strictObject({
     .optional()
     .describe('Text of the script; it is never filled in, and reads DROVER_PARAM_name'),
   command: runFields.command.optional(),
+  http: CALL_STEPS.http.shape.optional().describe('A request that a worker makes itself, in the place of a script'),
   ...gateShapes,
   interpreter: runFields.lang.optional(),
   args: runFields.args.optional(),
@@ -92,7 +99,7 @@ const StepShape = z.strictObject({
     .array(z.string())
     .max(limits.secretsMax)
     .optional()
-    .describe('Parameters of type secret that it is given, as variables of their names'),
+    .describe('Parameters of type secret that its script is given, as variables of their names'),
   targets: runFields.targets.optional(),
   worker: runFields.worker.optional(),
   prefer: runFields.prefer.optional(),
@@ -129,7 +136,12 @@ const StepShape = z.strictObject({
   counts_as_failed: runFields.countsAsFailed.optional(),
   order: runFields.order.optional(),
   retries: runFields.retries.optional(),
-  success: z.strictObject({ exit_codes: runFields.successExitCodes }).optional(),
+  success: z
+    .strictObject({
+      exit_codes: runFields.successExitCodes.optional().describe('Of a script; default: 0'),
+      status: z.array(Status).max(callLimits.callStatusesMax).optional().describe('Of an http step; default: 200-299'),
+    })
+    .optional(),
   output_kept_bytes: runFields.outputKeptBytes.optional(),
   outputs: z
     .array(OutputShape)

@@ -84,6 +84,10 @@ describe('the time that reading takes', () => {
       `job: j\n${Array.from({ length: 2_000 }, (_, i) => `${'s'.repeat(190)}${i}: 1\n`).join('')}`,
     ],
     ['expressions', `job: j\ntargets: "${full('${{ params.x }}')}"\nstages: []\n`],
+    [
+      'secrets of a call',
+      `job: j\nstages:\n- stage: s\n  steps:\n  - step: a\n    http: { url: 'https://a/', body: "${full('${{ secrets.x }}')}" }\n`,
+    ],
     ['escapes', `job: "${full('\\\\')}"`],
     ['needs of all by all', needing((i) => wide(i))],
     ['a circle of all', needing(() => wide(150))],

@@ -1,22 +1,33 @@
 /**
- * What a step does and how it goes about it, in the words of the domain. `fill` makes of a text with expressions the
- * text that is meant.
+ * What a step does and how it goes about it, in the words of the domain.
  */
 import { given } from '../../base/given.ts';
+import { parseStatuses } from '../crew/outcome.ts';
 import { policyOf } from '../policy/policy-words.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Work } from '../work/work.ts';
+import type { FillCallText } from './calls/call-step.ts';
+import { callOf, callWork } from './calls/call-steps.ts';
 import type { JobStep } from './job-shape.ts';
 import { gateWork } from './step-gates.ts';
 
+export interface StepFilling {
+  /** Of a text of a script's, or of where it runs. */
+  readonly text: (text: string, field: string) => string;
+  /** Of a text of a call. */
+  readonly call: FillCallText;
+}
+
 export function stepWork(
   step: JobStep,
-  fill: (text: string, field: string) => string,
+  { text: fill, call: fillCall }: StepFilling,
   params: Readonly<Record<string, string>>,
   secretNames: readonly string[],
 ): Work {
   const gate = gateWork(step, fill);
   if (gate) return gate;
+  const call = callOf(step);
+  if (call !== undefined) return callWork(call, step, fillCall);
   const filled = (field: string, texts: readonly string[] = []): string[] => texts.map((text) => fill(text, field));
   const env = Object.entries(step.env ?? {}).map(([name, text]) => [name, fill(text, 'env')] as const);
   return {
@@ -54,6 +65,7 @@ export function stepPolicy(step: JobStep): Policy {
     order: step.order,
     retries: step.retries,
     successExitCodes: step.success?.exit_codes,
+    successStatuses: step.success?.status?.map((said) => parseStatuses(String(said))!),
     outputKeptBytes: step.output_kept_bytes,
   });
 }

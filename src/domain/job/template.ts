@@ -1,8 +1,9 @@
 /**
- * `${{ params.NAME }}` and `${{ steps.STAGE.STEP.outputs.NAME }}` in a text: parsed, never evaluated. There is nothing else that an
- * expression may say; `$${{` stands for `${{`. What becomes of a text is one text: an argument with an expression stays one argument,
- * whatever the value holds.
+ * `${{ params.NAME }}` and `${{ steps.STAGE.STEP.outputs.NAME }}` in a text, and `${{ secrets.NAME }}` in those of calls: parsed, never
+ * evaluated. Nothing else may be said by an expression; `$${{` stands for `${{`. What becomes of a text is one text: an argument with
+ * an expression stays one argument, whatever the value holds.
  */
+import type { CallPart, CallText } from '../work/call-text.ts';
 import { quoted } from './job-fault.ts';
 
 export interface TemplateParam {
@@ -19,25 +20,43 @@ export interface TemplateOutput {
   readonly at: number;
 }
 
+/** A secret parameter, whose value is put in where the call is made. */
+export interface TemplateSecret {
+  readonly secret: string;
+  readonly at: number;
+}
+
 export type TemplatePart = string | TemplateParam | TemplateOutput;
+type CallTemplatePart = TemplatePart | TemplateSecret;
 
 export interface TemplateFault {
   readonly at: number;
   readonly detail: string;
 }
 
-export interface Template {
-  readonly parts: readonly TemplatePart[];
+export interface Template<Part = TemplatePart> {
+  readonly parts: readonly Part[];
   readonly faults: readonly TemplateFault[];
 }
+/** Of a text of a call. */
+export type CallTemplate = Template<CallTemplatePart>;
 
 const OPEN = '${{';
 const CLOSE = '}}';
 const OUTPUT = /^steps\.(.{3,400})\.outputs\.([A-Za-z][A-Za-z0-9_]{0,63})$/;
 const PARAM = /^params\.([A-Za-z_][A-Za-z0-9_]*)$/;
+const SECRET = /^secrets\.([A-Za-z_][A-Za-z0-9_]*)$/;
 
 export function parseTemplate(text: string): Template {
-  const parts: TemplatePart[] = [];
+  return parse(text, () => undefined) as Template;
+}
+
+export function parseCallTemplate(text: string): CallTemplate {
+  return parse(text, (said) => SECRET.exec(said)?.[1]);
+}
+
+function parse(text: string, secretIn: (said: string) => string | undefined): CallTemplate {
+  const parts: CallTemplatePart[] = [];
   const faults: TemplateFault[] = [];
   let from = 0;
   for (let at = text.indexOf(OPEN); at >= 0; at = text.indexOf(OPEN, from)) {
@@ -56,7 +75,11 @@ export function parseTemplate(text: string): Template {
     const said = text.slice(at + OPEN.length, end).trim();
     const param = PARAM.exec(said)?.[1];
     const [, step, output] = OUTPUT.exec(said) ?? [];
-    if (step !== undefined) parts.push({ step, output: output!, at });
+    const secret = secretIn(said);
+    if (secret !== undefined) parts.push({ secret, at });
+    else if (step !== undefined) parts.push({ step, output: output!, at });
+    else if (param === undefined && SECRET.test(said))
+      faults.push({ at, detail: 'A secret stands in texts of calls alone: give it to a script with secrets.' });
     else if (param === undefined)
       faults.push({
         at,
@@ -71,12 +94,16 @@ export function parseTemplate(text: string): Template {
   return { parts: parts.filter((part) => part !== ''), faults };
 }
 
-export function paramsOf({ parts }: Template): readonly TemplateParam[] {
-  return parts.filter((part) => typeof part !== 'string' && 'param' in part);
+export function paramsOf({ parts }: CallTemplate): readonly TemplateParam[] {
+  return parts.filter((part): part is TemplateParam => typeof part !== 'string' && 'param' in part);
 }
 
-export function outputsIn({ parts }: Template): readonly TemplateOutput[] {
-  return parts.filter((part) => typeof part !== 'string' && 'output' in part);
+export function outputsIn({ parts }: CallTemplate): readonly TemplateOutput[] {
+  return parts.filter((part): part is TemplateOutput => typeof part !== 'string' && 'output' in part);
+}
+
+export function secretsOf({ parts }: CallTemplate): readonly TemplateSecret[] {
+  return parts.filter((part): part is TemplateSecret => typeof part !== 'string' && 'secret' in part);
 }
 
 /** As it is written. */
@@ -113,4 +140,22 @@ export function fillTemplate(
   );
   budget.take(texts.reduce((sum, text) => sum + text.length, 0));
   return texts.join('');
+}
+
+/** Parameters are put in; secrets and outputs stay places of the text. Throws FilledTooLong. */
+export function fillCall({ parts }: CallTemplate, valueOf: (param: string) => string, budget: FillBudget): CallText {
+  const made: CallPart[] = [];
+  for (const part of parts) {
+    const text = typeof part === 'string' ? part : 'param' in part ? valueOf(part.param) : undefined;
+    const last = made.at(-1);
+    budget.take(text?.length ?? 1);
+    if (text === undefined) made.push(lateOf(part as TemplateSecret | TemplateOutput));
+    else if (typeof last === 'string') made[made.length - 1] = last + text;
+    else if (text !== '') made.push(text);
+  }
+  return made;
+}
+
+function lateOf(part: TemplateSecret | TemplateOutput): CallPart {
+  return 'secret' in part ? { secret: part.secret } : { step: part.step, output: part.output };
 }

@@ -1,5 +1,6 @@
 /** By which way a run reaches its hosts, and as whom it works there. Which hosts these are is frozen in rows of their own. */
 import type { AccountId } from '../../base/ids.ts';
+import type { EngineName } from '../run/executor.ts';
 import type { Resources, Strategy } from './plugins.ts';
 
 export const VIAS = ['auto', 'agent', 'ssh'] as const;
@@ -8,8 +9,18 @@ export type Via = (typeof VIAS)[number];
 /** Of the name of a user on hosts. */
 export const USER_LENGTH_MAX = 256;
 
+/** Engines for work that goes to no host. */
+export const PLACED_ENGINES = ['process', 'calls'] as const satisfies readonly EngineName[];
+export type PlacedEngine = (typeof PLACED_ENGINES)[number];
+
+export function engineOf({ engine = 'process' }: WorkerChoice): PlacedEngine {
+  return engine;
+}
+
 /** Which worker carries out a task that goes to no hosts. */
 export interface WorkerChoice {
+  /** With which engine it carries the task out; as a process unless it is said. */
+  readonly engine?: PlacedEngine;
   /** Of workers, as targets are of hosts: `all`, names, and labels, of which a worker has its zone. */
   readonly select: string;
   /** Those that match are preferred, by the weight of the strategy. */

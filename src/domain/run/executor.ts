@@ -6,8 +6,11 @@
 import type { AgentId, WorkerId } from '../../base/ids.ts';
 import type { ScoreName } from '../placement/plugins.ts';
 
-/** What a worker carries work out with by itself: over SSH on hosts that need no agent for it, or as processes on its own machine. */
-export const ENGINES = ['ssh', 'process'] as const;
+/**
+ * What a worker carries work out with by itself: over SSH on hosts that need no agent for it, as processes on its own machine, or as calls
+ * that it makes itself.
+ */
+export const ENGINES = ['ssh', 'process', 'calls'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export type Executor =

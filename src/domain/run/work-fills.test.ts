@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ScriptWork } from '../work/script.ts';
+import { httpWork } from '../../../test/support/call-rig.ts';
+import { callLimits } from '../../base/call-limits.ts';
 import { limits } from '../../base/limits.ts';
 import { fillFault, filledWork, type WorkFill } from './work-fills.ts';
 
@@ -32,6 +34,33 @@ it('puts outputs into the words where they stand, as they are, and leaves everyt
   });
   const script: ScriptWork = { ...WORK, program: { form: 'text', text: Buffer.from('x') } };
   expect(filledWork(script, FILLS.slice(1, 2), () => 'v')).toEqual({ ...script, args: ['v', 'same'] });
+});
+
+it('puts outputs into the texts of a call, each where it stands, and leaves secrets', () => {
+  const output = { step: 'a.b', output: 'text' };
+  const call = httpWork(['https://a.example/', output], {
+    headers: { h: [{ secret: 'S' }, output] },
+    body: { form: 'text', text: ['x', output] },
+  });
+  const fills: WorkFill[] = [{ field: 'call', key: 'a.b.outputs.text', parts: [of('text')], times: 3 }];
+  const value = { value: VALUES.text };
+  expect(filledWork(call, fills, () => VALUES.text)).toEqual({
+    ...call,
+    url: ['https://a.example/', value],
+    headers: { h: [{ secret: 'S' }, value] },
+    body: { form: 'text', text: ['x', value] },
+  });
+  expect(() => filledWork(call, [], () => 'x')).toThrow('a.b.outputs.text');
+});
+
+it('tells before any text is made what would be longer than a call may send, however often it stands there', () => {
+  const fill = (times: number): WorkFill => ({ field: 'call', key: 'a.b.outputs.c', parts: [of('v')], times });
+  const max = callLimits.callBodyBytesMax;
+  expect(fillFault([fill(4)], () => 'x'.repeat(max / 4))).toBeUndefined();
+  expect(fillFault([fill(4), { ...fill(1), key: 'x' }], () => 'x'.repeat(max / 4))).toMatchObject({
+    reason: 'bad-input',
+  });
+  expect(fillFault([fill(max + 1)], () => 'x')).toMatchObject({ detail: expect.stringContaining(`${max + 1} bytes`) });
 });
 
 it('makes nothing where something is missing', () => {

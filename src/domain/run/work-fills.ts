@@ -4,10 +4,12 @@
  */
 import { assert } from '../../base/assert.ts';
 import { given } from '../../base/given.ts';
+import { callLimits } from '../../base/call-limits.ts';
 import { limits } from '../../base/limits.ts';
 import type { Unreached } from '../crew/crew-options.ts';
 import type { ApprovalWork } from '../work/approval.ts';
-import type { CarriedWork } from '../work/work.ts';
+import type { ScriptWork } from '../work/script.ts';
+import { isCall, withCallTexts, type CallWork, type CarriedWork } from '../work/work.ts';
 import type { StepOutput } from './step-outputs.ts';
 
 export interface OutputOfTask {
@@ -16,18 +18,40 @@ export interface OutputOfTask {
 }
 
 export interface WorkFill<Ref = OutputOfTask> {
-  readonly field: 'command' | 'args' | 'env' | 'cwd' | 'message';
-  /** Of a list its place, of variables the name; nothing else has one. */
+  /** `call`: wherever a call has this output in its texts. */
+  readonly field: 'command' | 'args' | 'env' | 'cwd' | 'message' | 'call';
+  /** Of a list its place, of variables the name, of a call `outputKey`; nothing else has one. */
   readonly key: number | string;
   readonly parts: readonly (string | Ref)[];
+  /** How often a call has it; once unless it is said. */
+  readonly times?: number;
 }
 
-/** `outputOf`: of a task that is over and has succeeded, so that it is there. */
-export function filledWork(
-  work: CarriedWork,
-  fills: readonly WorkFill[],
-  outputOf: (ref: OutputOfTask) => StepOutput | undefined,
-): CarriedWork {
+/** What a call says of an output, as a key. */
+export function outputKey({ step, output }: { readonly step: string; readonly output: string }): string {
+  return `${step}.outputs.${output}`;
+}
+
+/** Of a task that is over and has succeeded, so that it is there. */
+type OutputOf = (ref: OutputOfTask) => StepOutput | undefined;
+
+export function filledWork(work: CarriedWork, fills: readonly WorkFill[], outputOf: OutputOf): CarriedWork {
+  return isCall(work) ? filledCall(work, fills, outputOf) : filledScript(work, fills, outputOf);
+}
+
+function filledCall(work: CallWork, fills: readonly WorkFill[], outputOf: OutputOf): CallWork {
+  const values = new Map(fills.map(({ key, parts }) => [key, filledText(parts, outputOf)] as const));
+  return withCallTexts(work, (text) =>
+    text.map((part) => {
+      if (typeof part === 'string' || !('step' in part)) return part;
+      const value = values.get(outputKey(part));
+      assert(value !== undefined, `a call has ${outputKey(part)}, and its plan does not say what that is`);
+      return { value };
+    }),
+  );
+}
+
+function filledScript(work: ScriptWork, fills: readonly WorkFill[], outputOf: OutputOf): ScriptWork {
   const argv = work.program.form === 'argv' ? [...work.program.argv] : [];
   const [args, env] = [[...work.args], { ...work.env }];
   let { cwd } = work;
@@ -71,18 +95,31 @@ const UP = /(?:^|\/)\.\.(?:\/|$)/;
  * Why nothing can be given these words, on whatever host: what hosts tell is theirs to choose, and a few letters of a job may stand for
  * it over and over. Measured before any word is made. What stands beside them is bounded where the run was asked for.
  */
-export function fillFault(
-  fills: readonly WorkFill[],
-  outputOf: (ref: OutputOfTask) => StepOutput | undefined,
-): Unreached | undefined {
+export function fillFault(fills: readonly WorkFill[], outputOf: OutputOf): Unreached | undefined {
+  const all = fills.reduce((sum, fill) => sum + (fill.field === 'call' ? fillBytes(fill, outputOf) : 0), 0);
+  if (all > callLimits.callBodyBytesMax)
+    return {
+      reason: 'bad-input',
+      detail:
+        `The outputs of steps before it come to ${all} bytes in the texts of the call; ${callLimits.callBodyBytesMax} ` +
+        'are allowed.',
+    };
+  return wordFault(
+    fills.filter(({ field }) => field !== 'call'),
+    outputOf,
+  );
+}
+
+function fillBytes({ parts, times = 1 }: WorkFill, outputOf: OutputOf): number {
+  return times * parts.reduce((sum, part) => sum + partBytes(part, outputOf), 0);
+}
+
+function wordFault(fills: readonly WorkFill[], outputOf: OutputOf): Unreached | undefined {
   const fault = (detail: string): Unreached => ({ reason: 'bad-input', detail });
   const { argumentStringBytesMax: oneMax, argumentsBytesMax: allMax } = limits;
   let all = 0;
   for (const { field, key, parts } of fills) {
-    const bytes = parts.reduce(
-      (sum, part) => sum + (typeof part === 'string' ? Buffer.byteLength(part) : bytesOf(outputOf(part))),
-      1,
-    );
+    const bytes = parts.reduce((sum, part) => sum + partBytes(part, outputOf), 1);
     all += bytes;
     const where = field === 'cwd' ? 'cwd' : `${field}, ${typeof key === 'number' ? `word ${key + 1}` : key}`;
     if (bytes > oneMax)
@@ -99,6 +136,10 @@ export function fillFault(
       );
   }
   return undefined;
+}
+
+function partBytes(part: string | OutputOfTask, outputOf: OutputOf): number {
+  return typeof part === 'string' ? Buffer.byteLength(part) : bytesOf(outputOf(part));
 }
 
 function bytesOf(value: StepOutput | undefined): number {

@@ -7,6 +7,7 @@ import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { scriptFormatFault } from '../run/interpreter.ts';
 import { HELD, stringFaults } from '../run/process-strings.ts';
+import { secretFaults } from './secret-faults.ts';
 import type { StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
 
 /** A script text (any bytes), or an argument vector run as it is, without a shell. */
@@ -76,7 +77,8 @@ export const SCRIPT: WorkKind<ScriptWork> = {
       ...programFaults(work),
       ...stdinFaults(work),
       ...variableFaults(work, setting),
-      ...secretFaults(work, setting),
+      ...secretFaults(setting.secrets),
+      ...openSecretFaults(work, setting),
       ...lengthFaults(work, setting),
     ];
   },
@@ -172,32 +174,11 @@ function bytesOf(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
-function secretFaults({ env }: ScriptWork, { secrets }: WorkSetting): InputFault[] {
-  const faults: InputFault[] = [];
-  for (const [name, value] of Object.entries(secrets)) {
-    const bytes = Buffer.byteLength(value);
-    if (bytes < limits.secretBytesMin || bytes > limits.secretBytesMax)
-      faults.push(
-        fault(
-          `#/secrets/${name}`,
-          'bad-input',
-          `The secret ${name} has ${bytes} bytes; it must have ${limits.secretBytesMin} to ${limits.secretBytesMax} to be masked well.`,
-        ),
-      );
-    if (Object.hasOwn(env, name))
-      faults.push(fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`));
-  }
-  const all = Object.values(secrets).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
-  if (all > limits.secretsBytesMax)
-    faults.push(
-      fault(
-        '#/secrets',
-        'bad-input',
-        `The secrets have ${all} bytes together; a run may have ${limits.secretsBytesMax}, to be masked well. Give ` +
-          'a secret with which the script fetches or opens what is larger.',
-      ),
-    );
-  return faults;
+/** Given twice, once in the open. */
+function openSecretFaults({ env }: ScriptWork, { secrets }: WorkSetting): InputFault[] {
+  return Object.keys(secrets)
+    .filter((name) => Object.hasOwn(env, name))
+    .map((name) => fault(`#/secrets/${name}`, 'bad-input', `${name} is given as a variable and as a secret.`));
 }
 
 /**

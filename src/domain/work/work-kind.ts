@@ -1,5 +1,6 @@
 /** What a kind of work brings with it. A kind is a file in this folder and a line in `work.ts`. */
 import type { InputFault } from '../../base/errors.ts';
+import type { CallText } from './call-text.ts';
 
 /** What the limits of a work may depend on beyond the work itself. */
 export interface WorkSetting {
@@ -25,4 +26,12 @@ export interface WorkKind<W extends { readonly kind: string }> {
   bytes(work: W): number;
   /** What of it cannot be carried out anywhere, each with its place in the body of a request; all at once. */
   faults(work: W, setting: WorkSetting): InputFault[];
+}
+
+/** Of work that a worker does itself, without a process: a call over the network. */
+export interface CallWorkKind<W extends { readonly kind: string }> extends WorkKind<W> {
+  /** All of its texts that may have late places. */
+  texts(work: W): readonly CallText[];
+  /** The same work with each of them replaced. */
+  withTexts(work: W, put: (text: CallText) => CallText): W;
 }

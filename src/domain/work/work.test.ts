@@ -45,7 +45,7 @@ describe('work as it is kept', () => {
   });
 
   it.each<[string, StoredWork]>([
-    ['a kind of tomorrow', { v: 1, kind: 'http' }],
+    ['a kind of tomorrow', { v: 1, kind: 'of-tomorrow' }],
     ['a name that every object has', { v: 1, kind: 'constructor' }],
     ['a later form of a known kind', { ...storedWork(ARGV), v: 2 }],
   ])('is refused when it is %s', (_what, stored) => {

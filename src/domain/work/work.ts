@@ -5,23 +5,48 @@
  */
 import { DroverError, type InputFault } from '../../base/errors.ts';
 import { APPROVAL } from './approval.ts';
+import { secretsIn, type CallText } from './call-text.ts';
+import { HTTP } from './http.ts';
 import { SCRIPT } from './script.ts';
 import { WAIT } from './wait.ts';
-import type { StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
+import type { CallWorkKind, StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
 
+/** What a worker does itself, without a process. To add a kind: its file beside `http.ts`, and its line here. */
+const CALL_KINDS = { http: HTTP } as const;
 /** What engines carry out. To add a kind: its file beside `script.ts`, and its line here. */
-const CARRIED_KINDS = { script: SCRIPT } as const;
+const CARRIED_KINDS = { script: SCRIPT, ...CALL_KINDS } as const;
 /** Gates: no executor is given them. The owner of the run asks people, or lets time pass (`src/domain/gate/`). */
 const GATE_KINDS = { approval: APPROVAL, wait: WAIT } as const;
 const WORK_KINDS = { ...CARRIED_KINDS, ...GATE_KINDS } as const;
 
 type WorkOf<K> = K extends WorkKind<infer W> ? W : never;
 export type CarriedWork = WorkOf<(typeof CARRIED_KINDS)[keyof typeof CARRIED_KINDS]>;
+export type CallWork = WorkOf<(typeof CALL_KINDS)[keyof typeof CALL_KINDS]>;
 export type GateWork = WorkOf<(typeof GATE_KINDS)[keyof typeof GATE_KINDS]>;
 export type Work = CarriedWork | GateWork;
 
 export function isGate(work: Work): work is GateWork {
   return Object.hasOwn(GATE_KINDS, work.kind);
+}
+
+export function isCall(work: Work): work is CallWork {
+  return Object.hasOwn(CALL_KINDS, work.kind);
+}
+
+/** All of its texts that may have late places. */
+export function callTexts(work: CallWork): readonly CallText[] {
+  return callKindOf(work).texts(work);
+}
+
+/** The same call with each of its texts replaced. */
+export function withCallTexts(work: CallWork, put: (text: CallText) => CallText): CallWork {
+  return callKindOf(work).withTexts(work, put);
+}
+
+/** Names of the secrets that it is given, each once. A gate is given none. */
+export function secretNamesOf(work: Work): readonly string[] {
+  if (isGate(work)) return [];
+  return isCall(work) ? [...new Set(callTexts(work).flatMap(secretsIn))] : work.secretNames;
 }
 
 /** As it is kept, and as executors are given it: `v` is the version of the kind's own form. */
@@ -67,4 +92,8 @@ export function workBytes(work: Work): number {
 
 function kindOf<W extends Work>(work: W): WorkKind<W> {
   return WORK_KINDS[work.kind] as unknown as WorkKind<W>;
+}
+
+function callKindOf<W extends CallWork>(work: W): CallWorkKind<W> {
+  return CALL_KINDS[work.kind] as unknown as CallWorkKind<W>;
 }

@@ -12,7 +12,7 @@
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { HELD } from '../../domain/run/process-strings.ts';
-import type { ExecutionOrder } from '../../ledger/engine.ts';
+import type { ScriptOrder } from '../../ledger/engine.ts';
 
 export interface EnvironmentContext {
   readonly attemptId: string;
@@ -83,7 +83,7 @@ shift 3
 exec "$@"`;
 
 /** What the script is to have. Under login its shell is told the given values twice, once where no profile changes them. */
-export function environmentOf(order: ExecutionOrder, context: EnvironmentContext): Record<string, string> {
+export function environmentOf(order: ScriptOrder, context: EnvironmentContext): Record<string, string> {
   const variables = variablesOf(order, context);
   return order.environment === 'login'
     ? { ...variables, ...heldOf(nameable(givenVariables(order, context))) }
@@ -95,7 +95,7 @@ export function environmentOf(order: ExecutionOrder, context: EnvironmentContext
  * found, and all of it under names that mean nothing to anybody. Names that no shell can give are left out, but for those that
  * the agent, which is root, has itself.
  */
-export function rootsEnvironment(order: ExecutionOrder, context: EnvironmentContext): Record<string, string> {
+export function rootsEnvironment(order: ScriptOrder, context: EnvironmentContext): Record<string, string> {
   const variables = Object.entries(variablesOf(order, context));
   const agents = order.environment === 'agent' ? context.agentEnvironment : {};
   return {
@@ -106,7 +106,7 @@ export function rootsEnvironment(order: ExecutionOrder, context: EnvironmentCont
   };
 }
 
-function variablesOf(order: ExecutionOrder, context: EnvironmentContext): Record<string, string> {
+function variablesOf(order: ScriptOrder, context: EnvironmentContext): Record<string, string> {
   const { account } = context;
   const own = { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
   const given = givenVariables(order, context);
@@ -138,7 +138,7 @@ function middleOf(text: string): number {
   return /[\uDC00-\uDFFF]/.test(text[at] ?? '') ? at + 1 : at;
 }
 
-function givenVariables(order: ExecutionOrder, context: EnvironmentContext): Record<string, string> {
+function givenVariables(order: ScriptOrder, context: EnvironmentContext): Record<string, string> {
   const params = Object.fromEntries(
     Object.entries(order.work.params).map(([name, value]) => [`DROVER_PARAM_${name}`, value]),
   );
@@ -159,7 +159,7 @@ function givenVariables(order: ExecutionOrder, context: EnvironmentContext): Rec
 export function asUser(
   argv: readonly string[],
   folder: { readonly path: string; readonly isGiven: boolean },
-  order: ExecutionOrder,
+  order: ScriptOrder,
   context: EnvironmentContext,
 ): string[] {
   const names = nameable(variablesOf(order, context)).map(([name]) => name);
@@ -173,7 +173,7 @@ export function asUser(
 export function underLogin(
   argv: readonly string[],
   cwd: string,
-  order: ExecutionOrder,
+  order: ScriptOrder,
   context: EnvironmentContext,
 ): string[] {
   const { shell } = context.account;

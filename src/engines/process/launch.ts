@@ -9,7 +9,7 @@ import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
 import { systemWords } from '../../base/system-words.ts';
 import { scriptText, type ScriptWork } from '../../domain/work/script.ts';
-import type { AttemptSubject, ExecutionOrder, Refusal } from '../../ledger/engine.ts';
+import type { AttemptSubject, ScriptOrder, Refusal } from '../../ledger/engine.ts';
 import type { Spool } from '../../ledger/spool.ts';
 import {
   findAccount,
@@ -63,7 +63,7 @@ export class ProcessLauncher {
   }
 
   /** The supervisor. Without a pid it could not be made, and its `error` says why. */
-  launch(attempt: AttemptId, order: ExecutionOrder, { hostId, hostName }: AttemptSubject): ChildProcess | Refusal {
+  launch(attempt: AttemptId, order: ScriptOrder, { hostId, hostName }: AttemptSubject): ChildProcess | Refusal {
     const { spool, platform, coreLimit, user: only } = this.#options;
     const { user = only, work } = order;
     if (only !== undefined && user !== only)

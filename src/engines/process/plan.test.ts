@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { executionOrder, type SpecMore } from '../../../test/support/execution-spec.ts';
 import { limits } from '../../base/limits.ts';
 import { HELD } from '../../domain/run/process-strings.ts';
-import type { ExecutionOrder } from '../../ledger/engine.ts';
+import type { ScriptOrder } from '../../ledger/engine.ts';
 import { PATH } from './environment.ts';
 import { isRefusal, planProcess, type PlanContext, type ProcessPlan } from './plan.ts';
 
@@ -30,7 +30,7 @@ const context: PlanContext = {
 };
 type Given = SpecMore & { readonly argv?: readonly string[] };
 
-const order = ({ argv, ...more }: Given = {}): ExecutionOrder =>
+const order = ({ argv, ...more }: Given = {}): ScriptOrder =>
   executionOrder(argv ?? 'true', { args: ['a'], env: { K: 'v' }, secrets: { S: 'secret' }, ...more });
 
 function plan(more: Given, over: Partial<PlanContext> = {}): ProcessPlan {

@@ -18,7 +18,7 @@ import {
   type ProgramOrigin,
 } from '../../domain/run/interpreter.ts';
 import { lengthFaults } from '../../domain/work/script.ts';
-import type { ExecutionOrder } from '../../ledger/engine.ts';
+import type { ScriptOrder } from '../../ledger/engine.ts';
 import { asUser, environmentOf, PATH, rootsEnvironment, underLogin, type EnvironmentContext } from './environment.ts';
 
 export interface Refusal {
@@ -63,7 +63,7 @@ export function isRefusal(plan: object): plan is Refusal {
   return 'refused' in plan;
 }
 
-export function planProcess(order: ExecutionOrder, context: PlanContext): ProcessPlan | Refusal {
+export function planProcess(order: ScriptOrder, context: PlanContext): ProcessPlan | Refusal {
   const { work } = order;
   const env = environmentOf(order, context);
   const cwd = work.cwd ?? context.account.home;
@@ -91,7 +91,7 @@ export function planProcess(order: ExecutionOrder, context: PlanContext): Proces
   };
 }
 
-function commandLine(order: ExecutionOrder, context: PlanContext, path: string): { argv: string[] } | Refusal {
+function commandLine(order: ScriptOrder, context: PlanContext, path: string): { argv: string[] } | Refusal {
   const { program, args, lang } = order.work;
   if (program.form === 'argv') {
     const [name = '', ...rest] = program.argv;
@@ -112,7 +112,7 @@ function commandLine(order: ExecutionOrder, context: PlanContext, path: string):
  */
 function locate(
   programs: readonly string[],
-  order: ExecutionOrder,
+  order: ScriptOrder,
   context: PlanContext,
   path: string,
 ): string | undefined {
@@ -135,7 +135,7 @@ function lacking(origin: ProgramOrigin, programs: readonly string[], context: Pl
 }
 
 /** Which program takes what, on Windows. Another account wants a token of its own there, which a command line cannot give. */
-function planWindows(order: ExecutionOrder, context: PlanContext, env: Record<string, string>): ProcessPlan | Refusal {
+function planWindows(order: ScriptOrder, context: PlanContext, env: Record<string, string>): ProcessPlan | Refusal {
   const { args, lang, cwd } = order.work;
   const argv = order.work.program.form === 'argv' ? order.work.program.argv : undefined;
   if (order.user !== undefined && order.user !== context.account.name)

@@ -11,13 +11,14 @@ import { pause, type Clock } from '../../base/clock.ts';
 import { given } from '../../base/given.ts';
 import type { AttemptId } from '../../base/ids.ts';
 import { limits } from '../../base/limits.ts';
+import type { ScriptWork } from '../../domain/work/script.ts';
 import type {
   AcceptTrace,
   Absent,
   AttemptSink,
   AttemptSubject,
   Engine,
-  ExecutionOrder,
+  ScriptOrder,
   Held,
   Refusal,
   Trace,
@@ -68,7 +69,7 @@ export interface ProcessEngineOptions {
 /** What the journal keeps of an order. Those from before orders named their host are without `subject`. */
 type Accepted = ExecutionSpec & { readonly subject?: AttemptSubject };
 
-export class ProcessEngine implements Engine {
+export class ProcessEngine implements Engine<ScriptWork> {
   readonly name = 'process';
   readonly kinds = ['script'] as const;
   readonly #options: ProcessEngineOptions;
@@ -133,7 +134,7 @@ export class ProcessEngine implements Engine {
     };
   }
 
-  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held | Refusal {
+  begin(attempt: AttemptId, order: ScriptOrder, subject: AttemptSubject, sink: AttemptSink): Held | Refusal {
     const child = this.#launcher.launch(attempt, order, subject);
     if ('refused' in child) return child;
     if (child.pid === undefined) {

@@ -15,12 +15,13 @@ import { limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import { NameLookups, namesAtOnce, NAMES_OF_LINKS } from '../../base/node-names.ts';
 import type { Random } from '../../base/random.ts';
+import type { ScriptWork } from '../../domain/work/script.ts';
 import type {
   AcceptTrace,
   AttemptSink,
   AttemptSubject,
   Engine,
-  ExecutionOrder,
+  ScriptOrder,
   Held,
   Trace,
 } from '../../ledger/engine.ts';
@@ -62,7 +63,7 @@ interface Carried {
 
 const packr = new Packr({ useRecords: false });
 
-export class SshEngine implements Engine {
+export class SshEngine implements Engine<ScriptWork> {
   readonly name = 'ssh';
   readonly kinds = ['script'] as const;
   /** Attempts outlive this machine. */
@@ -120,7 +121,7 @@ export class SshEngine implements Engine {
     return { bytes: packr.pack(noteOf(spec, subject)), isSecret: false };
   }
 
-  begin(attempt: AttemptId, order: ExecutionOrder, subject: AttemptSubject, sink: AttemptSink): Held {
+  begin(attempt: AttemptId, order: ScriptOrder, subject: AttemptSubject, sink: AttemptSink): Held {
     const note = noteOf(order, subject);
     const acceptedAtMs = this.#options.clock.nowMs();
     return this.#carry(

@@ -87,6 +87,10 @@ export type ReportedOutcome =
    * one and that was seen.
    */
   | { kind: 'timed_out' | 'cancelled'; end?: ProcessEnd }
+  /** Of a call: with what status it was answered. */
+  | { kind: 'answered'; status: number }
+  /** Of a call that was begun: it ended without its whole answer. */
+  | { kind: 'faulted'; reason: string }
   /** Nothing of it ran. */
   | { kind: 'refused'; reason: string }
   /** It ran, or may have run, and nobody can tell how it ended. */

@@ -97,6 +97,8 @@ const outcome: Shape<ReportedOutcome> = variants<ReportedOutcome, 'kind'>('kind'
   signalled: { signal, reason: optional(code) },
   timed_out: { end: optional(end) },
   cancelled: { end: optional(end) },
+  answered: { status: integer(100, 999) },
+  faulted: { reason: code },
   refused: { reason: code },
   unknown: { reason: code },
 });

@@ -59,6 +59,7 @@ import type {
   AttemptEvent,
   ConnectionStep,
   LaneFigures,
+  WorkerLoad,
   LinkedAgent,
   OrderedAttempt,
   QueueFigures,
@@ -132,7 +133,9 @@ export const WORKER_FRAMES = frameShapes<WorkerToServerFrame>({
     rssBytes: figure,
     lagMs: figure,
     outputBytesHeld: figure,
-    lanes: optional(record({ agent: lane, ssh: lane, process: lane })),
+    lanes: optional(
+      record<NonNullable<WorkerLoad['lanes']>>({ agent: lane, ssh: lane, process: lane, calls: optional(lane) }),
+    ),
     resources: optional(record({ total: resources, free: resources, loadMilliCpus: count })),
     framesRefused: optional(size),
     framesPassedOver: optional(size),

@@ -143,7 +143,8 @@ export interface WorkerLoad {
   rssBytes: number;
   lagMs: number;
   outputBytesHeld: number;
-  lanes?: Record<LaneName, LaneFigures>;
+  /** A worker of before has no lane of calls. */
+  lanes?: Record<Exclude<LaneName, 'calls'>, LaneFigures> & { calls?: LaneFigures };
   /** Of its machine, for tasks without hosts; absent where it takes none. */
   resources?: { total: Resources; free: Resources; loadMilliCpus: number };
   /** Frames of agents and servers that were none, or could not be carried out, since the worker started; each ended its link. */

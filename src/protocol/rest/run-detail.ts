@@ -7,13 +7,29 @@ import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
 import { ROLLOUT_PHASES } from '../../domain/rollout/position.ts';
 import { FAILED_STATES } from '../../domain/rollout/rollout.ts';
 import { ON_TIMEOUT } from '../../domain/work/approval.ts';
+import { HTTP_METHODS } from '../../domain/work/http.ts';
 import { instant } from './fields.ts';
 import { Counts, Run, RunState, strings } from './resources.ts';
+
+export const HttpCall = z
+  .object({
+    method: z.enum(HTTP_METHODS),
+    url: z.string().describe('Secrets and outputs as the job has them: ${{ secrets.NAME }}'),
+    headers: strings,
+    body: z.string().optional(),
+    redirects: z.int(),
+    tls: z
+      .object({ ca: z.string().optional(), serverName: z.string().optional(), insecure: z.boolean().optional() })
+      .optional(),
+    extract: strings.describe('JSON pointers into the answer, by the names of the values'),
+  })
+  .meta({ id: 'HttpCall' });
 
 /** What is done on each host, and how. */
 const TaskSettings = z.object({
   script: z.string().optional(),
   command: z.array(z.string()).optional(),
+  http: HttpCall.optional().describe('A request that a worker makes itself'),
   lang: z.string().optional(),
   args: z.array(z.string()),
   env: strings,
@@ -35,6 +51,7 @@ const TaskSettings = z.object({
   order: z.string().optional(),
   retries: z.int(),
   successExitCodes: z.array(z.int()),
+  successStatuses: z.string().optional().describe('Of a call, such as 200-299; absent: these'),
   via: z.enum(VIAS),
   worker: z.string().optional().describe('Which worker may carry it out; present where it goes to no hosts'),
   prefer: z.string().optional(),

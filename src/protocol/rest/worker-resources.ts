@@ -74,6 +74,7 @@ export const Worker = z
         agent: Lane,
         ssh: Lane,
         process: Lane.optional().describe('On its own machine; absent where it carries out nothing there'),
+        calls: Lane.optional().describe('Calls that it makes itself; absent where it makes none'),
       })
       .optional()
       .describe('What is under way and what waits, by the way it goes'),

@@ -13,7 +13,7 @@ import type { AttemptId } from '../../../base/ids.ts';
 import { limits } from '../../../base/limits.ts';
 import type { Log } from '../../../base/log.ts';
 import type { Random } from '../../../base/random.ts';
-import type { AttemptEnd, ExecutionOrder } from '../../../ledger/engine.ts';
+import type { AttemptEnd, ScriptOrder } from '../../../ledger/engine.ts';
 import type { IncomingOutput } from '../../../ledger/incoming-output.ts';
 import { neededUser } from '../remote/remote-become.ts';
 import type { RemoteEnd, RemoteFollower, RemoteRun } from '../remote/remote-run.ts';
@@ -36,7 +36,7 @@ export interface SshNote {
 
 /** What is to be begun, and what the host is called in the run: whoever has named it otherwise since, the script is told this. */
 export interface OrderOfHost {
-  readonly spec: ExecutionOrder;
+  readonly spec: ScriptOrder;
   readonly hostName: string;
 }
 

@@ -14,7 +14,7 @@ import { localShell, type LocalShell } from '../../../../test/support/local-shel
 import { until } from '../../../../test/support/until.ts';
 import { RemoteSessions } from './remote-sessions.ts';
 import { startRemote } from './remote-supervisor.ts';
-import type { ExecutionOrder } from '../../../ledger/engine.ts';
+import type { ScriptOrder } from '../../../ledger/engine.ts';
 import type { RemoteEnd, RemoteRun } from './remote-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'drover-environment-'));
@@ -24,7 +24,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
  * A shell whose script lives longer is not kept: as the engine has it, long enough for a busy machine and short enough
  * for the deadlines here.
  */
-const liveAfterMs = ({ timeoutMs }: ExecutionOrder): number => timeoutMs / 8;
+const liveAfterMs = ({ timeoutMs }: ScriptOrder): number => timeoutMs / 8;
 
 function homeWith(profile: string): string {
   const home = mkdtempSync(join(scratch, "home's "));

@@ -2,13 +2,13 @@
  * What the engine of SSH is offered: a run on a host that goes on when the channel is lost, and can be found again by its
  * attempt. Everything here is one attempt over one `RemoteShell`; connections and retries are the engine's, the record is the ledger's.
  */
-import type { AttemptEnd, ExecutionOrder } from '../../../ledger/engine.ts';
+import type { AttemptEnd, ScriptOrder } from '../../../ledger/engine.ts';
 import type { ValuesFile } from '../../../ledger/told-values.ts';
 import type { SshBecome } from '../../../protocol/link/ssh-access.ts';
 
 export interface RemoteOrder {
   readonly attempt: string;
-  readonly spec: ExecutionOrder;
+  readonly spec: ScriptOrder;
   readonly hostName: string;
   readonly hostId: string;
   readonly become: SshBecome;

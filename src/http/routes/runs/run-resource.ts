@@ -11,12 +11,14 @@ import { batchEnds, batchesText } from '../../../domain/rollout/batches.ts';
 import { failureLimitText } from '../../../domain/rollout/failure-limit.ts';
 import { dueMsOf } from '../../../domain/rollout/position.ts';
 import { passedBecause, type TaskDecision, type Verdict } from '../../../domain/run/conditions.ts';
+import { statusesText } from '../../../domain/crew/outcome.ts';
 import type { RunSpec } from '../../../domain/run/spec.ts';
-import { isGate } from '../../../domain/work/work.ts';
+import { isCall, isGate, secretNamesOf, type CarriedWork } from '../../../domain/work/work.ts';
 import type { RunRecord, TaskRecord } from '../../../store/contract/run.ts';
 import type { TimelineEntry } from '../../../store/contract/timeline.ts';
 import type { ApiContext } from '../../operation.ts';
 import { instant } from '../instant.ts';
+import { callResource } from './call-resource.ts';
 import { gateResource } from './gate-resource.ts';
 
 export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
@@ -143,19 +145,26 @@ type Settings = Omit<
   | 'wait'
 >;
 
+function workResource(work: CarriedWork): Partial<Settings> {
+  if (isCall(work)) return { [work.kind]: callResource(work), args: [], env: {}, params: {} };
+  const { program, lang, args, env, params, cwd } = work;
+  return {
+    ...(program.form === 'text' ? { script: Buffer.from(program.text).toString() } : { command: [...program.argv] }),
+    ...given({ lang }),
+    args: [...args],
+    env,
+    params,
+    ...given({ cwd }),
+  };
+}
+
 /** Of a gate there are none of these. */
 function settingsOf({ work, policy, placement }: RunSpec): Settings {
   if (isGate(work)) return {};
   return {
-    ...(work.program.form === 'text'
-      ? { script: Buffer.from(work.program.text).toString() }
-      : { command: [...work.program.argv] }),
-    ...given({ lang: work.lang }),
-    args: [...work.args],
-    env: work.env,
-    params: work.params,
-    secretNames: [...work.secretNames],
-    ...given({ user: placement.user, cwd: work.cwd }),
+    ...workResource(work),
+    secretNames: [...secretNamesOf(work)],
+    ...given({ user: placement.user }),
     timeoutMs: policy.timeoutMs,
     killAfterMs: policy.killAfterMs,
     startDeadlineMs: policy.startDeadlineMs,
@@ -163,6 +172,7 @@ function settingsOf({ work, policy, placement }: RunSpec): Settings {
     ...rolloutSettings(policy),
     retries: policy.retries,
     successExitCodes: [...policy.success.exitCodes],
+    ...given({ successStatuses: policy.success.statuses && statusesText(policy.success.statuses) }),
     via: placement.via,
     ...given({
       worker: placement.worker?.select,

@@ -35,7 +35,10 @@ export function workerResource({ worker, live }: SeenWorker): z.infer<typeof res
       lanes: live?.lanes && {
         agent: laneResource(live.lanes.agent),
         ssh: laneResource(live.lanes.ssh),
-        ...given({ process: live.lanes.process.capacity > 0 ? laneResource(live.lanes.process) : undefined }),
+        ...given({
+          process: live.lanes.process.capacity > 0 ? laneResource(live.lanes.process) : undefined,
+          calls: live.lanes.calls && live.lanes.calls.capacity > 0 ? laneResource(live.lanes.calls) : undefined,
+        }),
       },
     }),
   };

@@ -1,5 +1,5 @@
 /** What a change of an execution says, column by column, as the arrays of a set-based statement. */
-import { exitCodeOf, signalOf, type Outcome } from '../../../domain/crew/outcome.ts';
+import { exitCodeOf, signalOf, statusOf, type Outcome } from '../../../domain/crew/outcome.ts';
 import type { Executor, RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionChange } from '../../contract/owner-commit.ts';
 import { bytes } from '../bytes.ts';
@@ -33,11 +33,12 @@ export const ROUTE_COLUMNS: readonly Column<RouteTaken | undefined>[] = [
   ['worker_id', 'uuid', (route) => route?.workerId ?? null],
 ];
 
-/** How an attempt ended: the kind, and beside it how its process did, by which people look for executions. */
+/** How an attempt ended: the kind, and beside it how its process did, or what a call was answered: people look for executions by it. */
 const OUTCOME_COLUMNS: readonly Column<Outcome | undefined>[] = [
   ['outcome', 'text', (outcome) => outcome?.kind ?? null],
   ['exit_code', 'int', (outcome) => exitCodeOf(outcome) ?? null],
   ['signal', 'text', (outcome) => signalOf(outcome) ?? null],
+  ['status', 'int', (outcome) => statusOf(outcome) ?? null],
 ];
 
 /** Besides the ordinal: name, type, value. */
@@ -69,7 +70,7 @@ export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
 export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1,
   ${ROUTE_COLUMNS.map(([name]) => `${name} = NULL`).join(', ')},
   dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
-  outcome = NULL, exit_code = NULL, signal = NULL, reason = NULL, detail = NULL, settled_late = false,
+  outcome = NULL, exit_code = NULL, signal = NULL, status = NULL, reason = NULL, detail = NULL, settled_late = false,
   out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 

@@ -29,6 +29,7 @@ export interface ExecutionRow {
   outcome: Outcome['kind'] | null;
   exit_code: number | null;
   signal: string | null;
+  status: number | null;
   reason: string | null;
   detail: string | null;
   settled_late: boolean;
@@ -85,7 +86,7 @@ export function routeOf(
   });
 }
 
-export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'signal'>): Outcome | undefined {
+export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'signal' | 'status'>): Outcome | undefined {
   const end = processEndOf(row);
   switch (row.outcome) {
     case null:
@@ -96,6 +97,9 @@ export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'sig
     case 'timed_out':
     case 'cancelled':
       return { kind: row.outcome, ...given({ end }) };
+    case 'answered':
+      return row.status === null ? undefined : { kind: 'answered', status: row.status };
+    case 'faulted':
     case 'refused':
     case 'unknown':
       return { kind: row.outcome };
@@ -115,6 +119,7 @@ export interface LateReportRow
     | 'outcome'
     | 'exit_code'
     | 'signal'
+    | 'status'
     | 'reason'
     | 'detail'
     | 'out_size'

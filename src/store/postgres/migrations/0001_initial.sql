@@ -175,16 +175,16 @@ CREATE TABLE execution (
   state text NOT NULL CHECK (state IN ('waiting', 'dispatched', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost')),
   attempt int NOT NULL DEFAULT 1 CHECK (attempt >= 1), round int NOT NULL DEFAULT 1, failures_in_round int NOT NULL DEFAULT 0,
   -- Who has the attempt, which start of it where it is an agent, and by whose link the order went.
-  executor_kind text CHECK (executor_kind IN ('agent', 'worker')), executor_id uuid, engine text CHECK (engine IN ('ssh', 'process')), instance uuid, worker_id uuid,
+  executor_kind text CHECK (executor_kind IN ('agent', 'worker')), executor_id uuid, engine text CHECK (engine IN ('ssh', 'process', 'calls')), instance uuid, worker_id uuid,
   dispatched_at_ms bigint, started_at_ms bigint, finished_at_ms bigint,
   -- How it ended as its executor told it, and beside it how its process did; null where it was settled without its executor.
-  outcome text CHECK (outcome IN ('exited', 'signalled', 'timed_out', 'cancelled', 'refused', 'unknown')),
-  exit_code int, signal text, reason text, detail text, settled_late boolean NOT NULL DEFAULT false, seq bigint NOT NULL DEFAULT 1,
+  outcome text CHECK (outcome IN ('exited', 'signalled', 'timed_out', 'cancelled', 'answered', 'faulted', 'refused', 'unknown')),
+  exit_code int, signal text, status int, reason text, detail text, settled_late boolean NOT NULL DEFAULT false, seq bigint NOT NULL DEFAULT 1,
   out_size bigint NOT NULL DEFAULT 0, out_head int NOT NULL DEFAULT 0, out_tail int NOT NULL DEFAULT 0, out_digest bytea,
   err_size bigint NOT NULL DEFAULT 0, err_head int NOT NULL DEFAULT 0, err_tail int NOT NULL DEFAULT 0, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal),
   CHECK ((host_id IS NULL) = (host_name IS NULL)),
-  CHECK (host_id IS NOT NULL OR executor_kind IS NULL OR engine = 'process'),
+  CHECK (host_id IS NOT NULL OR executor_kind IS NULL OR engine IN ('process', 'calls')),
   CHECK ((finished_at_ms IS NOT NULL) = (state NOT IN ('waiting', 'dispatched', 'running'))),
   CHECK ((executor_kind IS NULL) = (executor_id IS NULL)),
   CHECK ((engine IS NOT NULL) = (executor_kind IS NOT DISTINCT FROM 'worker')),
@@ -194,6 +194,7 @@ CREATE TABLE execution (
   CHECK (exit_code IS NULL OR coalesce(outcome IN ('exited', 'timed_out', 'cancelled'), false)),
   CHECK (signal IS NULL OR coalesce(outcome IN ('signalled', 'timed_out', 'cancelled'), false)),
   CHECK (exit_code IS NULL OR signal IS NULL),
+  CHECK ((outcome IS NOT DISTINCT FROM 'answered') = (status IS NOT NULL)),
   -- What of an outcome is success is said by the policy of its task; without one nothing is.
   CHECK (state <> 'succeeded' OR outcome IS NOT NULL),
   CHECK (state <> 'not_started' OR started_at_ms IS NULL)
@@ -203,7 +204,7 @@ CREATE TABLE execution_history (LIKE execution INCLUDING DEFAULTS, PRIMARY KEY (
 CREATE TABLE late_report (
   run_id uuid NOT NULL, task int NOT NULL, ordinal int NOT NULL, attempt int NOT NULL, received_at_ms bigint NOT NULL,
   state text NOT NULL CHECK (state IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'not_started')),
-  started_at_ms bigint, finished_at_ms bigint NOT NULL, outcome text NOT NULL, exit_code int, signal text, reason text, detail text,
+  started_at_ms bigint, finished_at_ms bigint NOT NULL, outcome text NOT NULL, exit_code int, signal text, status int, reason text, detail text,
   out_size bigint NOT NULL, out_head int NOT NULL, out_tail int NOT NULL, out_digest bytea,
   err_size bigint NOT NULL, err_head int NOT NULL, err_tail int NOT NULL, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal, attempt)

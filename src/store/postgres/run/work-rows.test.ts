@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { newRunId } from '../../../base/ids.ts';
+import type { HttpWork } from '../../../domain/work/http.ts';
 import type { ScriptWork } from '../../../domain/work/script.ts';
 import type { GateWork } from '../../../domain/work/work.ts';
 import { distinctWork, packWork, unpackWork, workRow } from './work-rows.ts';
@@ -26,7 +27,26 @@ const argv: ScriptWork = {
   secretNames: [],
 };
 
+const http: HttpWork = {
+  kind: 'http',
+  method: 'POST',
+  url: ['https://api.example/items?q=', { secret: 'TOKEN' }],
+  headers: { 'X-Key': ['k ', { step: 'a.b', output: 'c' }] },
+  body: { form: 'json', text: ['{"a":"', { secret: 'TOKEN' }, '"}'] },
+  redirects: 5,
+  tls: { serverName: 'api' },
+  extract: { id: '/items/0/id' },
+};
+
 describe('work in the database', () => {
+  it('of a request over HTTP is readable as version 1 wrote it', () => {
+    const path = new URL('../../../../test/fixtures/work/http-v1.json', import.meta.url);
+    if (process.env.UPDATE && !existsSync(path))
+      writeFileSync(path, `${JSON.stringify({ http: packWork(http).toString('hex') }, null, 2)}\n`);
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as { http: string };
+    expect(unpackWork(Buffer.from(kept.http, 'hex'))).toEqual(http);
+  });
+
   it('is readable as version 1 wrote it', () => {
     const path = new URL('../../../../test/fixtures/work/script-v1.json', import.meta.url);
     if (process.env.UPDATE && !existsSync(path))

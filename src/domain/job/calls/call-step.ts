@@ -1,0 +1,18 @@
+/** What a kind of call brings with it as a step of a job. A kind is a file in this folder and a line in `call-steps.ts`. */
+import type { z } from 'zod';
+import type { CallText } from '../../work/call-text.ts';
+import type { CallWork } from '../../work/work.ts';
+import type { TreeNode } from '../document-tree.ts';
+
+export interface CallStep<Said, W extends CallWork> {
+  /** Of what stands under its key in a step. */
+  readonly shape: z.ZodType<Said>;
+  /** Texts in it that may hold expressions. Something else of it may be wrong. */
+  texts(node: TreeNode): readonly TreeNode[];
+  /** What is wrong with it that neither its shape nor its work says. */
+  faults(node: TreeNode): readonly { readonly at: number; readonly detail: string }[];
+  work(said: Said, filled: FillCallText): W;
+}
+
+/** Makes of a text with expressions its parts. `isAddress`: it says where to call. */
+export type FillCallText = (text: string, isAddress?: boolean) => CallText;
