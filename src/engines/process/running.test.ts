@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { platformOfHost } from './platform-of-host.ts';
 import { RunningAttempt } from './running.ts';
+import { SURVIVORS_MAX } from '../../protocol/link/agent-v1.ts';
 import { launchSupervised } from './supervisor.ts';
 import { until } from '../../../test/support/until.ts';
 
@@ -104,4 +105,12 @@ it('begins nothing, and ends, when its supervisor was killed before it stopped',
   });
   expect(attempt.look()).toBe('unbegun');
   rmSync(folder, { recursive: true });
+});
+
+it('tells of no more processes that will not die than a report may name', () => {
+  const attempt = attemptOf(-1);
+  const tree = Array.from({ length: SURVIVORS_MAX + 1 }, (_, n) => ({ pid: n + 1, startTicks: 1 }));
+  attempt.tree = () => tree as ReturnType<RunningAttempt['tree']>;
+  expect(attempt.pursueKill(1_000_000)).toBe(true);
+  expect(attempt.survivors).toEqual(tree.slice(0, SURVIVORS_MAX).map(({ pid }) => pid));
 });

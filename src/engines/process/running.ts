@@ -6,7 +6,7 @@ import { given } from '../../base/given.ts';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { limits } from '../../base/limits.ts';
-import type { ProcessEnd } from '../../protocol/link/agent-v1.ts';
+import { SURVIVORS_MAX, type ProcessEnd } from '../../protocol/link/agent-v1.ts';
 import type { AttemptEnd, AttemptSink, Trace } from '../../ledger/engine.ts';
 import { attemptMarker, type Platform, type ProcessHandle, type ProcessStat } from './platform.ts';
 import { UNBEGUN } from './supervised-launch.ts';
@@ -153,7 +153,7 @@ export class RunningAttempt {
     const tree = this.tree();
     if (tree.length === 0) return true;
     if (now >= this.#killAt + KILL_PERSISTS_MS) {
-      this.survivors = tree.map(({ pid }) => pid);
+      this.survivors = tree.slice(0, SURVIVORS_MAX).map(({ pid }) => pid);
       return true;
     }
     if (now >= this.#killAt) {

@@ -96,6 +96,9 @@ export type ReportedOutcome =
   /** It ran, or may have run, and nobody can tell how it ended. */
   | { kind: 'unknown'; reason: string };
 
+/** Of the processes that a report names: a frame with more is taken by nobody, and it would be told again and again. */
+export const SURVIVORS_MAX = 4_096;
+
 /** The final record of an attempt. Sent again on a Fibonacci schedule until acknowledged. */
 export interface AgentReport {
   t: 'report';
@@ -107,7 +110,7 @@ export interface AgentReport {
   finishedAtMs: number;
   stdout: StreamReport;
   stderr: StreamReport;
-  /** Process ids that survived KILL (uninterruptible sleep); empty when nothing did. */
+  /** Process ids that survived KILL (uninterruptible sleep), `SURVIVORS_MAX` at most; empty when nothing did. */
   survivors?: number[];
   /** Output values by name, masked; absent where none were told. */
   values?: Record<string, string>;

@@ -2,7 +2,14 @@
 import { limits } from '../../base/limits.ts';
 import { valueLimits } from '../../base/value-limits.ts';
 import { ENGINES, type NamedExecutor } from '../../domain/run/executor.ts';
-import type { AgentReport, HostFacts, ProcessEnd, ReportedOutcome, StreamReport } from './agent-v1.ts';
+import {
+  SURVIVORS_MAX,
+  type AgentReport,
+  type HostFacts,
+  type ProcessEnd,
+  type ReportedOutcome,
+  type StreamReport,
+} from './agent-v1.ts';
 import type { ProtocolRange } from './protocol-range.ts';
 import type { Sealed } from './session.ts';
 import {
@@ -110,7 +117,7 @@ export const reportFields = {
   finishedAtMs: instant,
   stdout: streamReport,
   stderr: streamReport,
-  survivors: optional(list(pid, 4_096)),
+  survivors: optional(list(pid, SURVIVORS_MAX)),
   values: optional(
     dictionary(
       text(valueLimits.outputValueBytesMax),

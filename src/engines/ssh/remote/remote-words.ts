@@ -4,13 +4,12 @@
  * nonsense ends the attempt that it is about, and goes no further.
  */
 import { DroverError } from '../../../base/errors.ts';
+import { SURVIVORS_MAX } from '../../../protocol/link/agent-v1.ts';
 
 /** Hundredths of a second since a host booted, or since 1970 where it cannot tell: three centuries of them. */
 const TICKS_MAX = 2 ** 40;
 /** As links take it, but for none at all. */
 const PID_MAX = 2 ** 32 - 1;
-/** As many as a report holds; the program tells of no more than some hundred. */
-const SURVIVORS_MAX = 4_096;
 /** A digit more than any of them has. */
 const DIGITS = /^\d{1,16}$/;
 
