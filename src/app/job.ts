@@ -53,11 +53,13 @@ export async function jobApply(
       );
     case 'too-many-jobs':
       throw new DroverError('too-many-jobs', {
-        detail: `There are ${jobLimits.jobsMax} jobs, the most that there may be.`,
+        detail: `There are ${jobLimits.jobsMax} jobs, the most that there may be. Remove those that nobody needs: drover job remove.`,
       });
     case 'too-many-versions':
       throw new DroverError('too-many-jobs', {
-        detail: `${name} has ${jobLimits.jobVersionsMax} versions, the most that a job may have. Give the job another name.`,
+        detail:
+          `${name} has ${jobLimits.jobVersionsMax} versions, the most that a job may have. Remove retired ones ` +
+          `(drover job remove ${name} --job-version N), or give the job another name.`,
       });
     default:
       return { outcome: answer.kind, version: answer.version };
@@ -193,6 +195,69 @@ export async function jobRetire(
   if (versions.length === 0)
     throw new DroverError('job-version-state', { detail: `Every version of ${job.name} is retired already.` });
   return jobFetch(ctx, job.id);
+}
+
+/**
+ * One that is retired: its number is given to no other, and runs of it keep what they ran. Throws `job-version-state` for others and for
+ * the only one that the job has.
+ */
+export async function jobVersionRemove(
+  ctx: Stored,
+  caller: Caller,
+  idOrName: string,
+  choice: JobVersionChoice,
+  { reason }: Pick<Deed, 'reason'>,
+): Promise<void> {
+  assertCan(caller, 'job.definition.remove');
+  const job = await jobFetch(ctx, idOrName);
+  const version = numberOf(job, choice);
+  const audit = auditOf(caller, 'job.definition.remove', `job/${job.name}`, { id: job.id, version, reason });
+  const answer = await ctx.store.jobVersionRemove(job.id, version, audit);
+  switch (answer.kind) {
+    case 'removed':
+      return;
+    case 'not-found':
+      throw noVersion(job, version);
+    case 'only':
+      throw new DroverError('job-version-state', {
+        detail: `Version ${version} is the only one of ${job.name}: remove the job (drover job remove ${job.name}).`,
+      });
+    case 'other-state':
+      throw notRetired(job.name, version, answer.state);
+  }
+}
+
+/** With every version, which are all retired. Throws `job-version-state`, `job-has-runs`. */
+export async function jobRemove(
+  ctx: Stored,
+  caller: Caller,
+  idOrName: string,
+  { reason }: Pick<Deed, 'reason'>,
+): Promise<void> {
+  assertCan(caller, 'job.definition.remove');
+  const job = await jobFetch(ctx, idOrName);
+  const audit = auditOf(caller, 'job.definition.remove', `job/${job.name}`, { id: job.id, reason });
+  const answer = await ctx.store.jobRemove(job.id, audit);
+  switch (answer.kind) {
+    case 'removed':
+      return;
+    case 'not-found':
+      throw new DroverError('job-not-found', { detail: `There is no job ${idOrName} any more.` });
+    case 'other-state':
+      throw notRetired(job.name, answer.version, answer.state);
+    case 'has-runs':
+      throw new DroverError('job-has-runs', {
+        detail:
+          `Runs of ${job.name} are on record, and another job of that name would have versions of the same numbers. Its retired ` +
+          `versions can be removed: drover job remove ${job.name} --job-version N.`,
+      });
+  }
+}
+
+function notRetired(name: string, version: number, state: JobVersionState): DroverError {
+  return new DroverError('job-version-state', {
+    detail: `Version ${version} of ${name} is ${state}, and only what is retired is removed. See: drover job retire ${name}.`,
+  });
 }
 
 async function versionMove(

@@ -94,6 +94,7 @@ export const errors = {
   'parameter-invalid': { status: 400, retryable: false, title: 'A parameter of a job or its value is not valid' },
   'job-not-found': { status: 404, retryable: false, title: 'No such job' },
   'job-version-not-found': { status: 404, retryable: false, title: 'The job has no such version' },
+  'job-has-runs': { status: 409, retryable: false, title: 'Runs of the job are on record' },
   'job-changed': { status: 409, retryable: false, title: 'Somebody else changed the job meanwhile' },
   'job-version-state': { status: 409, retryable: false, title: 'The version is in a state that does not allow it' },
   'too-many-jobs': { status: 422, retryable: false, title: 'There are as many jobs or versions as there may be' },

@@ -160,6 +160,7 @@ const WALK: Readonly<Record<string, ((n: number) => readonly string[]) | string>
   'job export': () => ['job-0'],
   'job run': PLAYED,
   'job retire': (n) => [`job-${n}`],
+  'job remove': (n) => [`job-${n}`],
   'hosts list': () => [],
   'hosts show': () => ['web-1'],
   'hosts label': (n) => ['web-1', `n=${n}`],

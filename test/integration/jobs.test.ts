@@ -31,7 +31,12 @@ interface Answer {
   readonly status: number;
   readonly body: Record<string, unknown> & { readonly code?: string };
 }
-async function call(method: 'GET' | 'POST', path: string, payload?: object, role: Role = 'operator'): Promise<Answer> {
+async function call(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  payload?: object,
+  role: Role = 'operator',
+): Promise<Answer> {
   const response = await api.app.inject({
     method,
     url: `/api/v1${path}`,
@@ -241,7 +246,9 @@ describe('a job', () => {
        SELECT id, n, 'published', 'x', sha256('x'), '{}', 0, '{}', '', 0, '{}', '' FROM job, generate_series(2, $1) AS n WHERE name = 'many'`,
       [jobLimits.jobVersionsMax - 1],
     );
-    await api.database.query("UPDATE job SET last_version = $1 WHERE name = 'many'", [jobLimits.jobVersionsMax - 1]);
+    await api.database.query("UPDATE job SET last_version = $1, numbered = $1 WHERE name = 'many'", [
+      jobLimits.jobVersionsMax - 1,
+    ]);
     expect(outcomeOf(await apply(text('many', 'team: a\n')))).toBe(`changed ${jobLimits.jobVersionsMax} draft`);
     await publish('many');
     expect((await apply(text('many', 'team: b\n'))).body.code).toBe('too-many-jobs');

@@ -1,4 +1,4 @@
-/** `drover job apply|validate|convert|list|show|versions|diff|publish|retire|export|run`: procedures as texts, and their versions. */
+/** `drover job apply|validate|convert|list|show|versions|diff|publish|retire|remove|export|run`: procedures as texts. */
 import { dataOf, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { EXIT } from '../../base/exit-codes.ts';
@@ -190,6 +190,17 @@ function addDeeds(jobs: Command): void {
     .option('--job-version <version>', `only this one: ${VERSION}`)
     .option('--reason <text>', REASON)
     .action(retire);
+  command(jobs, 'remove', {
+    summary: 'remove a retired job, or one retired version of it',
+    description:
+      'Remove a job of which every version is retired and no run is on record, or one retired version. Numbers of versions ' +
+      'are not given again, and runs keep what they ran.',
+    examples: ['drover job remove deploy-web', 'drover job remove deploy-web --job-version 3'],
+  })
+    .argument('<job>', 'name or id')
+    .option('--job-version <version>', `only this one: ${VERSION}`)
+    .option('--reason <text>', REASON)
+    .action(remove);
 }
 
 async function apply(files: readonly string[], flags: ApplyFlags): Promise<void> {
@@ -455,5 +466,19 @@ async function retireVersion({ client }: Session, name: string, wanted: string, 
     version,
     () => `${plainText(version.job)}: version ${version.version} is retired`,
     ({ job }) => job,
+  );
+}
+
+async function remove(name: string, { jobVersion: version, reason = '', ...flags }: DeedFlags): Promise<void> {
+  const { client } = openSession();
+  const query = { reason };
+  if (version === undefined) await client.DELETE('/api/v1/jobs/{job}', { params: { path: { job: name }, query } });
+  else
+    await client.DELETE('/api/v1/jobs/{job}/versions/{version}', { params: { path: { job: name, version }, query } });
+  const removed = { removed: name, ...given({ version }) };
+  await answer(
+    flags,
+    removed,
+    () => `removed ${version === undefined ? '' : `version ${version} of `}${plainText(name)}`,
   );
 }

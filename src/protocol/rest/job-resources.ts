@@ -136,6 +136,7 @@ export const JobRun = z.strictObject({
   reason,
 });
 
+export const removeReason = text(limits.reasonLengthMax).default('').describe('Why; it is kept in the audit');
 export const JobRetire = z.strictObject({ reason }).meta({ id: 'JobRetire' });
 
 export const JobVersionMove = z

@@ -106,6 +106,24 @@ export interface JobStore {
     | { readonly kind: 'other-state'; readonly state: JobVersionState }
     | { readonly kind: 'other-text' | 'not-found' }
   >;
+  /** With its text. Only what is retired, and not the only one of its job. Its number is given to no other. */
+  jobVersionRemove(
+    job: JobId,
+    version: number,
+    audit: AuditEntry,
+  ): Promise<
+    | { readonly kind: 'removed' | 'only' | 'not-found' }
+    | { readonly kind: 'other-state'; readonly state: JobVersionState }
+  >;
+  /** With all of its versions, which are retired; not while runs of it are on record. */
+  jobRemove(
+    job: JobId,
+    audit: AuditEntry,
+  ): Promise<
+    | { readonly kind: 'removed'; readonly versions: number }
+    | { readonly kind: 'other-state'; readonly version: number; readonly state: JobVersionState }
+    | { readonly kind: 'has-runs' | 'not-found' }
+  >;
   /** Every version that is not retired yet, at once. Answers which. */
   jobRetire(job: JobId, reason: string, audit: AuditEntry): Promise<readonly number[]>;
 }

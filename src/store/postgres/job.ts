@@ -30,6 +30,8 @@ export function jobStore({ pool, now }: StoreParts): JobStore {
     jobVersionFetch: (job, version) => jobVersionFetch(pool, job, version),
     jobVersionMove: (job, version, to, deed, entry) =>
       jobVersionMove(pool, { job, version, to, ...deed }, entry, now()),
+    jobVersionRemove: (job, version, entry) => jobVersionRemove(pool, { job, version }, entry, now()),
+    jobRemove: (job, entry) => jobRemove(pool, job, entry, now()),
     jobRetire: (job, reason, entry) => jobRetire(pool, job, reason, entry, now()),
   };
 }
@@ -45,6 +47,7 @@ interface JobRow extends CardRow {
   name: string;
   state: JobVersionState;
   last_version: number;
+  numbered: number;
   published_version: number | null;
   draft_version: number | null;
   created_at_ms: number;
@@ -126,14 +129,22 @@ async function jobApply(
     if (!job) return { kind: 'too-many-jobs' };
     const digest = createHash('sha256').update(wanted.text).digest('hex');
     if (last && last.state !== 'retired' && last.digest === digest) return { kind: 'unchanged', version: last };
-    if (last?.state !== 'draft' && job.last_version >= jobLimits.jobVersionsMax) return { kind: 'too-many-versions' };
-    const number = last?.state === 'draft' ? last.version : job.last_version + 1;
+    if (last?.state !== 'draft' && (await versionCount(tx, job.id)) >= jobLimits.jobVersionsMax)
+      return { kind: 'too-many-versions' };
+    const number = last?.state === 'draft' ? last.version : job.numbered + 1;
     await draftWrite(tx, job.id, number, wanted, audit.actor, nowMs);
     await jobSettle(tx, job.id, nowMs);
     await auditAppend(tx, { ...audit, detail: { ...audit.detail, id: job.id, version: number, digest } }, nowMs);
     const version = (await versionFetch(tx, job.id, number))!;
     return { kind: last === undefined ? 'created' : 'changed', version };
   });
+}
+
+async function versionCount(tx: Executor, job: JobId): Promise<number> {
+  const { rows } = await tx.query<{ count: number }>('SELECT count(*) AS count FROM job_version WHERE job_id = $1', [
+    job,
+  ]);
+  return rows[0]!.count;
 }
 
 async function jobLock(tx: Executor, name: string): Promise<JobRow | undefined> {
@@ -201,7 +212,8 @@ async function draftWrite(
 async function jobSettle(tx: Executor, job: JobId, nowMs: number): Promise<void> {
   await tx.query(
     `UPDATE job
-     SET changed_at_ms = $2, last_version = own.last, published_version = own.published, draft_version = own.draft,
+     SET changed_at_ms = $2, last_version = own.last, numbered = greatest(job.numbered, own.last),
+       published_version = own.published, draft_version = own.draft,
        description = shown.description, owner = shown.owner, team = shown.team, tags = shown.tags
      FROM (
        SELECT max(version) AS last, max(version) FILTER (WHERE state = 'published') AS published,
@@ -338,5 +350,43 @@ async function jobRetire(
     await jobSettle(tx, job, nowMs);
     await auditAppend(tx, { ...audit, detail: { ...audit.detail, versions } }, nowMs);
     return versions;
+  });
+}
+
+async function jobVersionRemove(
+  pool: Pool,
+  { job, version }: { readonly job: JobId; readonly version: number },
+  audit: AuditEntry,
+  nowMs: number,
+): ReturnType<JobStore['jobVersionRemove']> {
+  return pool.transaction<Awaited<ReturnType<JobStore['jobVersionRemove']>>>(async (tx) => {
+    await tx.query('SELECT 1 FROM job WHERE id = $1 FOR UPDATE', [job]);
+    const present = await versionFetch(tx, job, version);
+    if (!present) return { kind: 'not-found' };
+    if (present.state !== 'retired') return { kind: 'other-state', state: present.state };
+    if ((await versionCount(tx, job)) === 1) return { kind: 'only' };
+    await tx.query("DELETE FROM job_version WHERE job_id = $1 AND version = $2 AND state = 'retired'", [job, version]);
+    await jobSettle(tx, job, nowMs);
+    await auditAppend(tx, { ...audit, detail: { ...audit.detail, digest: present.digest } }, nowMs);
+    return { kind: 'removed' };
+  });
+}
+
+async function jobRemove(pool: Pool, job: JobId, audit: AuditEntry, nowMs: number): ReturnType<JobStore['jobRemove']> {
+  return pool.transaction<Awaited<ReturnType<JobStore['jobRemove']>>>(async (tx) => {
+    const { rows } = await tx.query<JobRow>('SELECT * FROM job WHERE id = $1 FOR UPDATE', [job]);
+    const present = rows[0];
+    if (!present) return { kind: 'not-found' };
+    const open = await tx.query<{ version: number; state: JobVersionState }>(
+      "SELECT version, state FROM job_version WHERE job_id = $1 AND state <> 'retired' ORDER BY version LIMIT 1",
+      [job],
+    );
+    if (open.rows[0]) return { kind: 'other-state', ...open.rows[0] };
+    const runs = await tx.query('SELECT 1 FROM run WHERE job_name = $1 LIMIT 1', [present.name]);
+    if (runs.rows[0]) return { kind: 'has-runs' };
+    const { rowCount } = await tx.query('DELETE FROM job_version WHERE job_id = $1', [job]);
+    await tx.query('DELETE FROM job WHERE id = $1', [job]);
+    await auditAppend(tx, { ...audit, detail: { ...audit.detail, versions: rowCount } }, nowMs);
+    return { kind: 'removed', versions: rowCount };
   });
 }

@@ -5,9 +5,11 @@ import {
   jobDiff,
   jobList,
   jobPublish,
+  jobRemove,
   jobRetire,
   jobShow,
   jobValidate,
+  jobVersionRemove,
   jobVersionRetire,
   jobVersions,
   jobVersionShow,
@@ -24,6 +26,7 @@ import { versionChoice, versionChoiceOf } from './version-choice.ts';
 
 const jobParams = z.strictObject({ job: idOrName });
 const versionParams = z.strictObject({ job: idOrName, version: versionChoice });
+const removeQuery = z.strictObject({ reason: r.removeReason });
 const word = z.string().max(limits.nameLengthMax).optional();
 
 /** What is wrong with the text of a job. */
@@ -136,6 +139,31 @@ export const jobRoutes = [
     response: r.Job,
     errors: ['job-not-found', 'job-version-state'],
     handle: async ({ ctx, caller, params, body }) => jobResource(await jobRetire(ctx, caller, params.job, body)),
+  }),
+  operation({
+    id: 'removeJob',
+    method: 'DELETE',
+    path: '/jobs/{job}',
+    summary: 'Remove a job whose versions are all retired, and of which no run is on record',
+    permission: 'job.definition.remove',
+    params: jobParams,
+    query: removeQuery,
+    status: 204,
+    errors: ['job-not-found', 'job-version-state', 'job-has-runs'],
+    handle: ({ ctx, caller, params, query }) => jobRemove(ctx, caller, params.job, query),
+  }),
+  operation({
+    id: 'removeJobVersion',
+    method: 'DELETE',
+    path: '/jobs/{job}/versions/{version}',
+    summary: 'Remove a retired version of a job; its number is not given again, and runs of it keep what they ran',
+    permission: 'job.definition.remove',
+    params: versionParams,
+    query: removeQuery,
+    status: 204,
+    errors: ['job-not-found', 'job-version-not-found', 'job-version-state'],
+    handle: ({ ctx, caller, params, query }) =>
+      jobVersionRemove(ctx, caller, params.job, versionChoiceOf(params.version), query),
   }),
   operation({
     id: 'listJobVersions',

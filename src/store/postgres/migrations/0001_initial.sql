@@ -257,6 +257,8 @@ CREATE TABLE run_load (principal text PRIMARY KEY, bytes bigint NOT NULL) WITH (
 CREATE TABLE job (
   id uuid PRIMARY KEY, name text NOT NULL UNIQUE, created_at_ms bigint NOT NULL, changed_at_ms bigint NOT NULL,
   last_version int NOT NULL DEFAULT 0 CHECK (last_version >= 0), published_version int, draft_version int,
+  -- The last number that was given to a version, removed ones among them: none is given twice.
+  numbered int NOT NULL DEFAULT 0 CHECK (numbered >= last_version),
   state text GENERATED ALWAYS AS (CASE WHEN published_version IS NOT NULL THEN 'published' WHEN draft_version IS NOT NULL THEN 'draft' ELSE 'retired' END) STORED,
   description text, owner text, team text, tags text[] NOT NULL DEFAULT '{}'
 );
