@@ -1,6 +1,7 @@
 /** Approvals and waits by themselves: what answers come to, who may give one, and where each stands whatever happens in whatever order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { given } from '../../base/given.ts';
 import type { ApprovalWork } from '../work/approval.ts';
 import { answerTaken, approvalVerdict, type ApprovalAnswer } from './approval.ts';
 import { advanceGate, begunGate, type GatePosition } from './gate-position.ts';
@@ -78,7 +79,7 @@ describe('an approval', () => {
         fc.constantFrom('fail', 'continue'),
         fc.array(event),
         (count, hasTime, onTimeout, events) => {
-          const work: ApprovalWork = { ...WORK, count, onTimeout, ...(hasTime ? { timeoutMs: 2 } : {}) };
+          const work: ApprovalWork = { ...WORK, count, onTimeout, ...given({ timeoutMs: hasTime ? 2 : undefined }) };
           let [position, nowMs, stop, answers] = [asking(work), 0, false, [] as ApprovalAnswer[]];
           for (const { who, isYes, what } of events) {
             const before = position;
@@ -88,7 +89,7 @@ describe('an approval', () => {
             // What is over takes no answer: the store sees to it.
             if (what === 'answer' && position.phase === 'asking')
               if (answerTaken(work, answers, answer, 'x').kind === 'counts') answers = [...answers, answer];
-            const sight = { nowMs, answers, ...(stop ? { stop: 'cancelled' as const } : {}) };
+            const sight = { nowMs, answers, ...given({ stop: stop ? ('cancelled' as const) : undefined }) };
             position = advanceGate(work, structuredClone(position), sight);
             if (before.phase === 'over') expect(position).toEqual(before);
             const verdict = approvalVerdict(work, answers);

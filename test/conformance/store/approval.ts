@@ -1,5 +1,6 @@
 /** What every store must do with the approvals of a run: answers are added one by one, and its owner decides on nothing that it has not heard. */
 import { describe, expect, it } from 'vitest';
+import { given } from '../../../src/base/given.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { newRunId } from '../../../src/base/ids.ts';
 import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
@@ -62,7 +63,7 @@ export function approvalConformance(world: () => StoreWorld): void {
           ...one,
         }));
         const isOver = to === 'failed';
-        const run = { to: isOver ? to : ('paused' as const), ...(isOver ? { finishedAtMs: 9 } : {}) };
+        const run = { to: isOver ? to : ('paused' as const), ...given({ finishedAtMs: isOver ? 9 : undefined }) };
         const runs = [{ runId: id, counts, seq: ++seq, ...run }];
         return store.ownerCommit({ fence, executions: [], tasks, runs, timeline: [] });
       };

@@ -2,14 +2,15 @@
 import type { z } from 'zod';
 import { given } from '../../../base/given.ts';
 import { peopleFor } from '../../../domain/gate/approval.ts';
-import type { GateWork } from '../../../domain/work/work.ts';
+import { isGate } from '../../../domain/work/work.ts';
 import type * as detail from '../../../protocol/rest/run-detail.ts';
 import type { TaskRecord } from '../../../store/contract/run.ts';
 import { instant } from '../instant.ts';
 
 type Step = z.infer<typeof detail.RunStep>;
 
-export function gateResource(work: GateWork, { gate, approvals = [] }: TaskRecord): Pick<Step, 'approval' | 'wait'> {
+export function gateResource({ spec: { work }, gate, approvals = [] }: TaskRecord): Pick<Step, 'approval' | 'wait'> {
+  if (!isGate(work)) return {};
   const since = given({
     since: instant(gate?.sinceMs),
     until: instant(gate?.dueMs),

@@ -92,7 +92,7 @@ function stageResource(
         ...given({ condition: when?.text, chooses: chooses?.text }),
         ...decisionOf(decision),
         ...given({ openedAt: instant(openedAtMs), rollout: rolloutResource(tasks[task]!) }),
-        ...(isGate(spec.work) ? gateResource(spec.work, tasks[task]!) : {}),
+        ...gateResource(tasks[task]!),
         ...settingsOf(spec),
       };
     }),
