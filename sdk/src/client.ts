@@ -274,6 +274,8 @@ export async function* allPages<T>(
 export interface LiveOutput {
   /** Absent where it is of a task without hosts. */
   host?: string | undefined;
+  /** Which of several items its step is done for. */
+  item?: string | undefined;
   task: number;
   ordinal: number;
   attempt: number;

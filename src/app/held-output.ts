@@ -4,12 +4,17 @@ import type { AttemptPlace, LiveOutput } from '../fleet/fleet.ts';
 
 const NOTHING = new Uint8Array(0);
 
-export type WatchedExecution = AttemptPlace & { readonly hostName?: string };
+/** Neither for a task without hosts that has no items. */
+export interface OutputOf {
+  readonly hostName?: string;
+  readonly item?: string;
+}
+export type WatchedExecution = AttemptPlace & OutputOf;
 
 /** Live output that waits for its watcher: so much of it, then the oldest goes and is counted. */
 export class HeldOutput {
-  /** By attempt; undefined where it is of no host. */
-  readonly #hostNames: Map<string, string | undefined>;
+  /** By attempt. */
+  readonly #of: Map<string, OutputOf>;
   readonly #bytesMax: number;
   #output: LiveOutput[] = [];
   #bytes = 0;
@@ -20,22 +25,22 @@ export class HeldOutput {
   end: () => void = () => undefined;
 
   constructor(executions: readonly WatchedExecution[], bytesMax: number) {
-    this.#hostNames = new Map(executions.map(({ attempt, hostName }) => [attempt, hostName]));
+    this.#of = new Map(executions.map((one) => [one.attempt, outputOf(one)]));
     this.#bytesMax = bytesMax;
   }
 
   /** How many executions' output it may be of. */
   get size(): number {
-    return this.#hostNames.size;
+    return this.#of.size;
   }
 
   isOf(attempt: string): boolean {
-    return this.#hostNames.has(attempt);
+    return this.#of.has(attempt);
   }
 
   /** Of more than at first, whose flow `end` stops. */
   add(executions: readonly WatchedExecution[], end: () => void): void {
-    for (const { attempt, hostName } of executions) this.#hostNames.set(attempt, hostName);
+    for (const one of executions) this.#of.set(one.attempt, outputOf(one));
     const before = this.end;
     this.end = () => {
       before();
@@ -61,20 +66,21 @@ export class HeldOutput {
   }
 
   /** Everything that is held. */
-  take(): { readonly output: LiveOutput; readonly hostName?: string }[] {
+  take(): (OutputOf & { readonly output: LiveOutput })[] {
     const told = this.#output.map((output) => {
       const key = `${output.attempt} ${output.stream}`;
       const dropped = this.#dropped.get(key);
       this.#dropped.delete(key);
       return dropped ? { ...output, skipped: output.skipped + dropped.skipped } : output;
     });
-    const taken = [...told, ...this.#dropped.values()].map((output) => ({
-      output,
-      ...given({ hostName: this.#hostNames.get(output.attempt) }),
-    }));
+    const taken = [...told, ...this.#dropped.values()].map((output) => ({ output, ...this.#of.get(output.attempt) }));
     this.#dropped.clear();
     this.#output = [];
     this.#bytes = 0;
     return taken;
   }
+}
+
+function outputOf({ hostName, item }: OutputOf): OutputOf {
+  return given({ hostName, item });
 }

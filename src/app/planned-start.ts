@@ -12,7 +12,7 @@ import type { ExpandedStage, ExpandedStep } from '../domain/job/expand.ts';
 import { planOf } from '../domain/job/plan-of.ts';
 import { partitionOf } from '../domain/run/partition.ts';
 import { firstTasks, tasksOf, type RunPlan } from '../domain/run/plan.ts';
-import { hostSubject, NO_SUBJECT, type Subject } from '../domain/run/subject.ts';
+import { hostSubject, itemSubject, NO_SUBJECT, type Subject } from '../domain/run/subject.ts';
 import { isGate, workFaults } from '../domain/work/work.ts';
 import type { NewTask } from '../domain/run/new-task.ts';
 import type { JobReference, RunRecord } from '../store/contract/run.ts';
@@ -126,7 +126,11 @@ async function stepsSettled(
     const from = planned[number]!.chooses && settled[planned[number]!.chooses.task]!.list;
     const expression = from === undefined ? step.targets : JSON.stringify([from, step.chooses?.besides]);
     const isWaiting = isGate(step.work);
-    const listKey = isWaiting ? 'gate' : worker ? '' : JSON.stringify([expression, step.policy.order]);
+    const listKey = isWaiting
+      ? 'gate'
+      : worker
+        ? JSON.stringify(step.items ?? '')
+        : JSON.stringify([expression, step.policy.order]);
     let list = lists.get(listKey);
     if (!list) {
       const ofStep = [...lists.values()][from ?? -1]?.hosts;
@@ -141,12 +145,12 @@ async function stepsSettled(
       if (fault && !found.has(expression)) told(fault);
       if (!isWaiting) found.set(expression, { hosts, ...given({ fault }) });
       const ordered = fault ? [] : inOrderOf(hosts, step.policy, id);
-      list = { at: lists.size, hosts: ordered, subjects: worker ? [NO_SUBJECT] : ordered.map(subjectOf) };
+      list = { at: lists.size, hosts: ordered, subjects: worker ? withoutHosts(step) : ordered.map(subjectOf) };
       lists.set(listKey, list);
     }
     const batches = batchesFault(step.policy, list.hosts.length);
     if (batches) told(batches);
-    executions += list.subjects.length;
+    executions += step.each ? jobLimits.itemsMax : list.subjects.length;
     const key = JSON.stringify([list.at, step.placement, step.account]);
     const own = accounts.get(key) ?? (await runAccounts(ctx, list.hosts, step.placement, step.account));
     if (!accounts.has(key)) own.faults.forEach(told);
@@ -190,6 +194,11 @@ async function hostsAmong(
   if (hosts.length > 0) return { hosts };
   const detail = `No host of the step that it chooses from ${besides === undefined ? 'is there' : `matches ${besides}`}.`;
   return { hosts, fault: { pointer: '#/targets', code: 'no-target-matched', detail } };
+}
+
+/** What a step before it tells is known when its turn has come. */
+function withoutHosts({ items }: ExpandedStep): readonly Subject[] {
+  return items?.map(itemSubject) ?? [NO_SUBJECT];
 }
 
 type Hosts = Awaited<ReturnType<typeof expandTargets>>['hosts'];

@@ -12,15 +12,15 @@ import type { ExecutionRecord } from '../store/contract/execution.ts';
 import type { RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import { closedAt, type EventPlace } from './event-place.ts';
-import { HeldOutput, type WatchedExecution } from './held-output.ts';
+import { HeldOutput, type OutputOf, type WatchedExecution } from './held-output.ts';
 import { RunFeed, type FeedStore, type Piece } from './run-feed.ts';
-import { hostOf } from '../domain/run/subject.ts';
+import { hostOf, itemOf } from '../domain/run/subject.ts';
 
 export type RunTold =
   | { readonly kind: 'events'; readonly events: Piece }
   | {
       readonly kind: 'output';
-      readonly outputs: readonly { readonly output: LiveOutput; readonly hostName?: string }[];
+      readonly outputs: readonly (OutputOf & { readonly output: LiveOutput })[];
     }
   | { readonly kind: 'end'; readonly place: EventPlace; readonly run: RunRecord };
 
@@ -218,6 +218,11 @@ function watchedOf(execution: ExecutionRecord): WatchedExecution {
   const host = hostOf(execution.subject);
   return {
     attempt: attemptId(execution),
-    ...given({ hostId: host?.id, hostName: host?.name, executor: execution.route?.executor }),
+    ...given({
+      hostId: host?.id,
+      hostName: host?.name,
+      item: itemOf(execution.subject),
+      executor: execution.route?.executor,
+    }),
   };
 }

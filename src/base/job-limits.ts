@@ -91,6 +91,12 @@ export const jobLimits = {
    */
   hostChoiceWorkMax: 256 * MiB,
 
+  // — items (a step that is done once for each of several) —
+  /** Of one step (`bad-input`; the step is not started, where a step before has told more). */
+  itemsMax: 1_000,
+  /** Characters of one. */
+  itemLengthMax: 255,
+
   // — rollouts —
   /** Batches of a rollout that are written out; the last is repeated. */
   batchWordsMax: 50,

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import type { Sealer } from '../app/context.ts';
 import { areAlike, openRunSecrets, secretsOn } from '../app/run-secrets.ts';
 import { given, type Writable } from '../base/given.ts';
-import type { HostId, RunId } from '../base/ids.ts';
+import type { RunId } from '../base/ids.ts';
 import { limits } from '../base/limits.ts';
 import type { ToldEnd } from '../domain/crew/execution.ts';
 import type { Outcome, ProcessEnd as KnownEnd } from '../domain/crew/outcome.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import { hostOf, itemOf, type Subject } from '../domain/run/subject.ts';
 import { outputValuesIn } from '../domain/work/output-values.ts';
 import { storedWork } from '../domain/work/work.ts';
 import type {
@@ -136,9 +137,9 @@ function digestOf(kept: Uint8Array, gap: number): Uint8Array {
 
 /**
  * What each host is given: the same bytes for all, as a rule; bytes of its own, the same each time, where a secret differs from
- * host to host. Secrets are in clear in here and nowhere else on the server.
+ * host to host, and for each item. Secrets are in clear in here and nowhere else on the server.
  */
-export type SpecOf = (hostId: HostId | undefined) => Uint8Array;
+export type SpecOf = (subject: Subject) => Uint8Array;
 
 export function executionSpecOf(
   run: { readonly id: RunId; readonly name: string },
@@ -158,10 +159,14 @@ export function executionSpecOf(
     ...given({ user: placement.user, environment: placement.environment }),
   };
   if (!areAlike(secrets))
-    return (hostId) => {
-      assert(hostId !== undefined, 'what differs from host to host goes to hosts');
-      return encodeExecutionSpec({ ...spec, secrets: secretsOn(hostId, secrets) });
+    return (subject) => {
+      const host = hostOf(subject);
+      assert(host !== undefined, 'what differs from host to host goes to hosts');
+      return encodeExecutionSpec({ ...spec, secrets: secretsOn(host.id, secrets) });
     };
   const bytes = encodeExecutionSpec({ ...spec, secrets });
-  return () => bytes;
+  return (subject) => {
+    const item = itemOf(subject);
+    return item === undefined ? bytes : encodeExecutionSpec({ ...spec, secrets, item });
+  };
 }

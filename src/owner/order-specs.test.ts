@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { sealRunSecrets } from '../app/run-secrets.ts';
 import { newId, newRunId, type HostId, type RunId } from '../base/ids.ts';
 import type { RunSpec } from '../domain/run/spec.ts';
+import { hostSubject, itemSubject } from '../domain/run/subject.ts';
 import { hostJoinSecret, parseJoinToken } from '../pki/join-token.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import { decodeExecutionSpec } from '../protocol/link/execution-spec.ts';
@@ -11,7 +12,22 @@ import { OrderSpecs } from './order-specs.ts';
 
 const KiB = 1024;
 const sealer = createMasterKey(Buffer.alloc(32, 1));
-const [hostId, otherId] = [newId<'host'>() as HostId, newId<'host'>() as HostId];
+const [host, other] = [
+  hostSubject(newId<'host'>() as HostId, 'web-1'),
+  hostSubject(newId<'host'>() as HostId, 'web-2'),
+];
+
+it('says for which item each is, the same whenever it is asked for', async () => {
+  const { specs } = world();
+  const spec = specs.of({ id: newRunId(1), task: 0, name: 'n' }, scriptOf(1));
+  const itemsOf = (): (string | undefined)[] =>
+    ['a', 'b'].map((item) => decodeExecutionSpec(spec.atHand()!(itemSubject(item))).item);
+  expect([itemsOf(), itemsOf()]).toEqual([
+    ['a', 'b'],
+    ['a', 'b'],
+  ]);
+  expect(decodeExecutionSpec(spec.atHand()!(host)).item).toBeUndefined();
+});
 
 function scriptOf(bytes: number, letter = 'x'): RunSpec {
   const spec = plainSpec();
@@ -52,7 +68,7 @@ it('are held by their runs where they are small, whatever else there is', async 
   const runs = Array.from({ length: 200 }, () =>
     specs.of({ id: newRunId(1), task: 0, name: 'small' }, scriptOf(3 * KiB)),
   );
-  for (const spec of runs) expect(Buffer.from(spec.atHand()!(hostId)).includes('xxx')).toBe(true);
+  for (const spec of runs) expect(Buffer.from(spec.atHand()!(host)).includes('xxx')).toBe(true);
   expect([reads, specs.keptBytes]).toEqual([[], 0]);
 });
 
@@ -70,7 +86,7 @@ it('are kept in so many bytes where they are large, those used last, and read ag
   // All at once, each by several orders: read once, a few at a time, and each gets its own.
   const read = await Promise.all(runs.flatMap(({ spec }) => [spec.read(), spec.read()]));
   for (const [n, specOf] of read.entries())
-    expect(Buffer.from(specOf!(hostId)).includes(runs[n >> 1]!.letter.repeat(100 * KiB))).toBe(true);
+    expect(Buffer.from(specOf!(host)).includes(runs[n >> 1]!.letter.repeat(100 * KiB))).toBe(true);
   expect([reads.length, new Set(reads).size, atOnceMax()]).toEqual([47, 47, 2]);
   expect(specs.keptBytes).toBeLessThanOrEqual(300 * KiB);
   // What was read last is at hand, and using it keeps it there.
@@ -89,13 +105,13 @@ it('have their secrets in clear, read or not', async () => {
   const source = { ...scriptOf(100 * KiB), sealedSecrets };
   stored.set(id, source);
   const spec = specs.of({ id, task: 0, name: 'n' }, source);
-  const first = spec.atHand()!(hostId);
+  const first = spec.atHand()!(host);
   // The very bytes for all: they are sent once for many hosts.
-  expect(spec.atHand()!(otherId)).toBe(first);
+  expect(spec.atHand()!(other)).toBe(first);
   expect(Buffer.from(first).includes('hunter2')).toBe(true);
   for (let n = 0; n < 4; n++) specs.of({ id: newRunId(1), task: 0, name: 'other' }, scriptOf(100 * KiB));
   expect(spec.atHand()).toBeUndefined();
-  expect(Buffer.from((await spec.read())!(hostId)).equals(first)).toBe(true);
+  expect(Buffer.from((await spec.read())!(host)).equals(first)).toBe(true);
 });
 
 it('have a join token of its own for each host, the same whenever it is asked for', async () => {
@@ -109,17 +125,15 @@ it('have a join token of its own for each host, the same whenever it is asked fo
   stored.set(id, source);
   const spec = specs.of({ id, task: 0, name: 'n' }, source);
   const secretsOf = (bytes: Uint8Array): Record<string, string> => decodeExecutionSpec(bytes).secrets;
-  const [first, other] = [hostId, otherId].map((host) => secretsOf(spec.atHand()!(host)));
-  expect([first!.A, other!.A]).toEqual(['alike', 'alike']);
-  const tokens = [first, other].map((secrets) => parseJoinToken(secrets!.J!));
+  const [first, second] = [host, other].map((one) => secretsOf(spec.atHand()!(one)));
+  expect([first!.A, second!.A]).toEqual(['alike', 'alike']);
+  const tokens = [first, second].map((secrets) => parseJoinToken(secrets!.J!));
   for (const token of tokens) expect(token).toMatchObject({ url: joinToken.url, fingerprint: 'f' });
   expect(new Set([joinToken.secret, ...tokens.map(({ secret }) => secret)]).size).toBe(3);
-  expect(tokens.map(({ secret }) => secret)).toEqual(
-    [hostId, otherId].map((host) => hostJoinSecret('of-all-hosts', host)),
-  );
+  expect(tokens.map(({ secret }) => secret)).toEqual([host, other].map(({ id }) => hostJoinSecret('of-all-hosts', id)));
   for (let n = 0; n < 4; n++) specs.of({ id: newRunId(1), task: 0, name: 'other' }, scriptOf(100 * KiB));
   expect(spec.atHand()).toBeUndefined();
-  expect(secretsOf((await spec.read())!(hostId))).toEqual(first);
+  expect(secretsOf((await spec.read())!(host))).toEqual(first);
 });
 
 it('are none where there is no such run any more; what cannot be read is tried again', async () => {
@@ -152,7 +166,7 @@ it('are at hand of the first steps of a job, and read for the others when their 
     0, 1, 2, 3, 4, 5, 6, 7,
   ]);
   expect(specs.keptBytes).toBe(0);
-  expect(Buffer.from((await ofRun.of(1_999).read())!(hostId)).includes('xxx')).toBe(true);
+  expect(Buffer.from((await ofRun.of(1_999).read())!(host)).includes('xxx')).toBe(true);
   expect(reads).toEqual([id]);
 });
 
@@ -172,7 +186,7 @@ it.each([
         .ofRun({ id, name: 'job' }, isRead ? [] : [{ task: 0, source: spec }], new Map([[0, fill]]))
         .of(0);
       const specOf = own.atHand() ?? (await own.read());
-      return (decodeExecutionSpec(specOf!(hostId)).work as unknown as { args: string[] }).args;
+      return (decodeExecutionSpec(specOf!(host)).work as unknown as { args: string[] }).args;
     };
     for (const isRead of [false, true, true]) {
       expect(await filled('first', isRead)).toEqual(['first']);

@@ -182,7 +182,7 @@ function assign(
   context: SendContext,
   sending: SendingRun,
 ): readonly Order[] {
-  const alike = Map.groupBy(list, (order) => specFor(order)(hostOf(order.execution.subject)?.id));
+  const alike = Map.groupBy(list, (order) => specFor(order)(order.execution.subject));
   return [...alike].flatMap(([spec, orders]) =>
     assignAlike(held, place, orders, spec, context, sending) ? [] : orders,
   );

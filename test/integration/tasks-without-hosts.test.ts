@@ -191,6 +191,49 @@ requiring('root').describe('a task without hosts', () => {
     expect(errors.map(({ pointer }) => pointer).sort()).toEqual(['#/batches', '#/user', '#/worker']);
   });
 
+  it('is done once for each of what a step before it has told, and those are shown', async () => {
+    const file = join(cluster.folder, 'items.yaml');
+    writeFileSync(
+      file,
+      [
+        'job: items',
+        'stages:',
+        '- stage: all',
+        '  steps:',
+        '  - step: list',
+        '    worker: all',
+        '    script: printf "files<<END\\nb 1\\na;rm -rf x\\nEND\\n" >>"$DROVER_OUTPUT"',
+        '    outputs: [{ name: files, type: list }]',
+        '  - step: work',
+        '    worker: all',
+        '    for_each: ${{ steps.all.list.outputs.files }}',
+        '    concurrency: 1',
+        '    script: echo "did $DROVER_ITEM"; echo n=1 >>"$DROVER_OUTPUT"; [ "$DROVER_ITEM" != "$DROVER_PARAM_bad" ]',
+        '    outputs: [{ name: n, from: sum }]',
+        'parameters: [{ name: bad, default: none }]',
+      ].join('\n'),
+    );
+    expect(await cli('job', 'apply', '-f', file, '--publish')).toMatchObject({ code: 0, stderr: '' });
+    const ran = await cli('job', 'run', 'items');
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringMatching(/work +succeeded +on worker: all/)]);
+    expect(ran.stdout).toContain('── b 1 (1) succeeded\ndid b 1');
+    expect(ran.stdout).toContain('── a;rm -rf x (1) succeeded\ndid a;rm -rf x');
+    const { stdout } = await cli('runs', 'show', 'last');
+    expect(stdout).toContain('for each of all.list.outputs.files: 2');
+    expect(stdout).toMatch(/^work +b 1 +succeeded/m);
+    // What failed is done again, and for nothing else.
+    const failed = await cli('job', 'run', 'items', '--param', 'bad=b 1');
+    expect(failed.code).toBe(1);
+    const again = await cli('runs', 'retry', 'last', '--failed', '--json');
+    expect(again.code).toBe(1);
+    const { id } = await json<{ items: [{ id: string }] }>('/runs').then(({ items }) => items[0]);
+    const { items } = await json<{ items: (Execution & { item?: string })[] }>(`/runs/${id}/executions?task=1`);
+    expect(items.map(({ item, state, attempt }) => [item, state, attempt])).toEqual([
+      ['b 1', 'failed', 2],
+      ['a;rm -rf x', 'succeeded', 1],
+    ]);
+  });
+
   it('is a step of a job, and gives its outputs to the next', async () => {
     const file = join(cluster.folder, 'job.yaml');
     writeFileSync(

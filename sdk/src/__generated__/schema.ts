@@ -1823,6 +1823,8 @@ export interface components {
             host?: string;
             /** Format: uuid */
             hostId?: string;
+            /** @description Which of several items its step is done for */
+            item?: string;
             state: components["schemas"]["ExecutionState"];
             /** @description Who carries the attempt out; absent while it waits */
             executor?: components["schemas"]["Executor"];
@@ -1859,6 +1861,8 @@ export interface components {
             host?: string;
             /** Format: uuid */
             hostId?: string;
+            /** @description Which of several items its step is done for */
+            item?: string;
             state: components["schemas"]["ExecutionState"];
             /** @description Who carries the attempt out; absent while it waits */
             executor?: components["schemas"]["Executor"];
@@ -2539,6 +2543,7 @@ export interface components {
             host?: string;
             /** Format: uuid */
             hostId?: string;
+            item?: string;
             /** @description Of the execution as it stands now */
             state: components["schemas"]["ExecutionState"];
             /** @description By name, with secrets masked */
@@ -2559,6 +2564,8 @@ export interface components {
             host?: string;
             /** Format: uuid */
             hostId?: string;
+            /** @description Which of several items its step is done for */
+            item?: string;
             state: components["schemas"]["ExecutionState"];
             /** @description Who carries the attempt out; absent while it waits */
             executor?: components["schemas"]["Executor"];
@@ -3035,6 +3042,8 @@ export interface components {
             condition?: string;
             /** @description Which hosts of a step before it it goes to: chosen when its turn has come */
             chooses?: string;
+            /** @description STEP.OUTPUT of a step before it: it is done once for each item that this tells */
+            each?: string;
             /** @description What the condition of its stage and its own have come to, once its turn had come */
             decision?: {
                 stage?: {
@@ -3055,6 +3064,11 @@ export interface components {
                 hosts?: {
                     of: number;
                     chosen: number;
+                };
+                /** @description How many items a step before it has told */
+                items?: {
+                    count: number;
+                    fault?: string;
                 };
             };
             /** @description Why it was passed over, so that what needs it goes on */

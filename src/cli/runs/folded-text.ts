@@ -5,9 +5,15 @@ import { foldNames } from '../../domain/target/fold-names.ts';
 import { paintState, stateWord, type Paint } from '../render.ts';
 import { plainText } from '../text-width.ts';
 
-/** Where it runs, for people: its host, or that a worker carries it out. No host can be called that. */
-export function hostText(host: string | undefined): string {
-  return host ?? '(worker)';
+/** Where it runs, or for what, for people: its host, its item, or that a worker carries it out. No host can be called that. */
+export function hostText({
+  host,
+  item,
+}: {
+  readonly host?: string | undefined;
+  readonly item?: string | undefined;
+}): string {
+  return host ?? item ?? '(worker)';
 }
 
 export interface Ending {
@@ -82,7 +88,7 @@ function digest(...parts: readonly (string | Buffer)[]): string {
 
 /** Output that several hosts share, once, under their names. `decode` makes text of bytes. */
 export function foldedText(group: FoldedGroup, paint: Paint, decode: (bytes: Uint8Array) => string): string {
-  const hosts = group.hosts.length === 0 && group.count > 0 ? [hostText(undefined)] : group.hosts;
+  const hosts = group.hosts.length === 0 && group.count > 0 ? [hostText({})] : group.hosts;
   const more = group.count > hosts.length ? ` … and ${group.count - hosts.length} more` : '';
   const head =
     `${paint.bold(`── ${plainText(foldNames(hosts))}${more}`)} ${paint.dim(`(${group.count})`)} ` +

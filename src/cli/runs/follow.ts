@@ -201,21 +201,22 @@ class Follower {
   }
 
   /** With its step, in a run of a job. */
-  #nameOf({ host, task }: Pick<LivePiece, 'host' | 'task'>): string {
+  #nameOf({ host, item, task }: Pick<LivePiece, 'host' | 'item' | 'task'>): string {
     const step = this.#steps.get(task);
-    return plainText(step === undefined ? hostText(host) : host === undefined ? step : `${step} on ${host}`);
+    if (step === undefined) return plainText(hostText(given({ host, item })));
+    return plainText(host !== undefined ? `${step} on ${host}` : item === undefined ? step : `${step} for ${item}`);
   }
 
-  async #output({ host, task, ordinal, attempt, stream, offset, base64 }: LiveOutput): Promise<void> {
+  async #output({ host, item, task, ordinal, attempt, stream, offset, base64 }: LiveOutput): Promise<void> {
     if (!this.#flags.live || !this.#isShown({ host, task })) return;
-    await this.#take({ host, task, ordinal, attempt, stream, offset, bytes: Buffer.from(base64, 'base64') });
+    await this.#take({ host, item, task, ordinal, attempt, stream, offset, bytes: Buffer.from(base64, 'base64') });
   }
 
   /** What did not come live is in the record. */
   async #fillIn(execution: Execution): Promise<void> {
     for (const stream of ['stdout', 'stderr'] as const) {
-      const { host, task, ordinal, attempt } = execution;
-      const at = { host, task, ordinal, attempt, stream };
+      const { host, item, task, ordinal, attempt } = execution;
+      const at = { host, item, task, ordinal, attempt, stream };
       const { size, head } = execution[stream];
       if (size > this.#lines.shown(at)) {
         const kept = await readKept(this.#session, execution, stream);
@@ -231,7 +232,7 @@ class Follower {
   }
 
   async #write(
-    { stream, ...of }: Pick<LivePiece, 'host' | 'task' | 'stream'>,
+    { stream, ...of }: Pick<LivePiece, 'host' | 'item' | 'task' | 'stream'>,
     lines: readonly string[],
   ): Promise<void> {
     if (lines.length === 0) return;

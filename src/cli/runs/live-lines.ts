@@ -7,6 +7,8 @@ import { StringDecoder } from 'node:string_decoder';
 export interface LivePiece {
   /** Absent where it is of a task without hosts. */
   readonly host?: string | undefined;
+  /** Of a task that is done once for each of several. */
+  readonly item?: string | undefined;
   readonly task: number;
   readonly ordinal: number;
   readonly attempt: number;

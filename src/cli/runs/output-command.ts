@@ -141,7 +141,7 @@ async function oneExecution(
   let found: Execution | undefined;
   for await (const execution of executionsOf(session, runId, { host, task })) {
     if (found && job !== undefined && found.host === execution.host)
-      throw new UsageError(`${hostText(found.host)} has several steps in this run: name one with --step.`);
+      throw new UsageError(`${hostText(found)} has several steps in this run: name one with --step.`);
     if (found) throw new UsageError('--raw, --full and --attempt show one host: name it with --host.');
     found = execution;
   }
@@ -165,7 +165,7 @@ async function attemptOf(session: Session, execution: Execution, attempt: string
   const found = history.find((past) => past.attempt === Number(attempt));
   if (found) return found;
   throw new UsageError(
-    `${hostText(execution.host)} has had no attempt ${attempt} in this run: it is at attempt ${execution.attempt}.`,
+    `${hostText(execution)} has had no attempt ${attempt} in this run: it is at attempt ${execution.attempt}.`,
   );
 }
 
@@ -181,7 +181,7 @@ async function printHost(session: Session, execution: Execution): Promise<void> 
     else process.stderr.write(text);
   }
   note(
-    `${paintState(execution.state, paintOf('stderr'), `${plainText(hostText(execution.host))}: ${endingText(execution)}`)}` +
+    `${paintState(execution.state, paintOf('stderr'), `${plainText(hostText(execution))}: ${endingText(execution)}`)}` +
       `${OPEN.has(execution.state) ? '; its output comes when it has ended, or with --follow' : ''}`,
   );
 }
@@ -203,7 +203,7 @@ async function printWhole(session: Session, execution: Execution, stream: Stream
   if (OPEN.has(execution.state))
     throw new DroverApiError(409, {
       code: 'output-not-available',
-      detail: `${hostText(execution.host)} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw`,
+      detail: `${hostText(execution)} has not ended yet; the whole can be read then. What comes meanwhile: --follow --raw`,
     });
   // What is kept whole needs no host, which may be away.
   if (execution[stream].gap === 0) return printRaw(session, execution, stream);
@@ -342,10 +342,10 @@ class RawFollower {
  * Exact bytes are of one stream. Who did not say which is told that there is another, and nobody takes the one for all
  * that was written.
  */
-function tellOther({ host, stderr }: Execution): void {
+function tellOther({ stderr, ...of }: Execution): void {
   if (stderr.size > 0)
     note(
-      `drover: this is the standard output of ${plainText(hostText(host))}; it wrote ${stderr.size} bytes to standard ` +
+      `drover: this is the standard output of ${plainText(hostText(of))}; it wrote ${stderr.size} bytes to standard ` +
         'error too: --stream stderr',
     );
 }

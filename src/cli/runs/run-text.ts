@@ -156,7 +156,11 @@ export function stageLines({ id, stages = [] }: Pick<RunDetail, 'id' | 'stages'>
 }
 
 /** Hosts of a step before, and how many of them were chosen. */
-function chosenLines({ chooses, decision }: Pick<Step, 'chooses' | 'decision'>): string[] {
+function chosenLines({ chooses, each, decision }: Pick<Step, 'chooses' | 'each' | 'decision'>): string[] {
+  if (each !== undefined) {
+    const items = decision?.items;
+    return [`    for each of ${plainText(each)}${items === undefined ? '' : `: ${items.count}`}`];
+  }
   if (chooses === undefined) return [];
   const hosts = decision?.hosts;
   return [`    on ${plainText(chooses)}${hosts === undefined ? '' : `: ${hosts.chosen} of ${hosts.of}`}`];

@@ -339,8 +339,9 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
 }
 
 /** By whom a task without hosts is carried out. */
-function onWorker({ executor }: Execution, workers: ReadonlyMap<string, string>): string {
-  return executor ? `worker ${workers.get(executor.id) ?? executor.id}` : hostText(undefined);
+function onWorker({ executor, item }: Execution, workers: ReadonlyMap<string, string>): string {
+  if (item !== undefined) return item;
+  return executor ? `worker ${workers.get(executor.id) ?? executor.id}` : hostText({});
 }
 
 /** Of a command that goes out in batches, or may ask. */

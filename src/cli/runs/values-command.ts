@@ -56,7 +56,7 @@ export function valuesText(flags: AnswerFlags, items: readonly OutputValues[], s
   const step: Column<Line>[] = steps.size > 0 ? [['STEP', ({ told }) => plainText(steps.get(told.task) ?? '')]] : [];
   return listText(flags, lines, [
     ...step,
-    ['HOST', ({ told }) => plainText(hostText(told.host))],
+    ['HOST', ({ told }) => plainText(hostText(told))],
     ['ATTEMPT', ({ told }) => String(told.attempt), 'wide'],
     ['NAME', ({ name }) => plainText(name)],
     ['VALUE', ({ value }) => (flags.output === 'wide' ? plainText(value) : cutText(plainText(value), VALUE_COLUMNS))],

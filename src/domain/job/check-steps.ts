@@ -4,6 +4,7 @@ import { meantText, nearest } from '../../base/nearest.ts';
 import { OUTPUT_REDUCERS, OUTPUT_TYPES, typesOf } from '../run/step-outputs.ts';
 import { besideWorker } from '../policy/place-words.ts';
 import { rolloutFault } from '../policy/policy-words.ts';
+import { readItems } from '../run/task-items.ts';
 import { parseTarget } from '../target/expression.ts';
 import { parseStatuses } from '../crew/outcome.ts';
 import type { CallText } from '../work/call-text.ts';
@@ -46,7 +47,7 @@ export interface StepsToCheck {
 
 /** Where a text with expressions stands. */
 interface TextPlace extends StepPlace {
-  readonly field: (typeof FILLED)[number] | 'call';
+  readonly field: (typeof FILLED)[number] | 'call' | 'for_each';
   /** It is the name of the program that is run. */
   readonly isProgram: boolean;
 }
@@ -77,6 +78,7 @@ export function checkSteps(job: StepsToCheck): void {
           tellExpressions(job, said, template, 'write ${{ secrets.NAME }} of it');
           checkReferences(job, references, said, template, { stage: s, step: i, field: 'call', isProgram: false });
         }
+      checkItems(job, references, entries, { stage: s, step: i });
       checkOutputWords(job, entries);
       checkScript(job, entries.get('script')?.node);
       checkScriptOutputs(job, references, entries.get('script')?.node);
@@ -167,9 +169,51 @@ function checkBesideWorker(entries: ReadonlyMap<string, TreeEntry>, faults: JobF
     [...entries.keys()].map((key) => [key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), '']),
   );
   // Of a call these are told already.
-  for (const { field, detail } of besideWorker(asked, keyOf))
+  for (const { field, detail } of besideWorker(asked, keyOf, entries.has('for_each')))
     if (!(callIn(entries) && ['user', 'account'].includes(field)))
       faults.add(entries.get(keyOf(field))!.at, 'bad-input', `${detail}.`);
+}
+
+/** What a step is done for: a list that the job says, or one expression that is a list. */
+function checkItems(
+  job: StepsToCheck,
+  references: () => StepReferences,
+  entries: ReadonlyMap<string, TreeEntry>,
+  here: StepPlace,
+): void {
+  const { faults } = job;
+  const said = entries.get('for_each');
+  if (!said) return;
+  if (!entries.has('script') && !entries.has('command'))
+    faults.add(said.at, 'bad-input', 'for_each is for a script or command, which reads its item as DROVER_ITEM.');
+  else if (!entries.has('worker'))
+    faults.add(said.at, 'bad-input', 'for_each is for steps without hosts; it goes with worker.');
+  const { node } = said;
+  if (typeof node.value === 'string') {
+    const template = checkExpressions(job, node);
+    const [part, ...more] = template.parts;
+    if (template.faults.length === 0 && (typeof part !== 'object' || more.length > 0))
+      faults.add(
+        node.at,
+        'bad-input',
+        'for_each is a list, or nothing but one expression: ${{ params.NAME }} or ${{ steps.STAGE.STEP.outputs.NAME }}.',
+      );
+    return checkReferences(job, references, node, template, { ...here, field: 'for_each', isProgram: false });
+  }
+  for (const item of textsOf(node)) {
+    const template = checkExpressions(job, item);
+    const [told] = outputsIn(template);
+    if (told)
+      faults.add(
+        placesOf(job.text, item)(told.at),
+        'job-expression',
+        'In a list stand no outputs; one that is a list is given whole: for_each: ${{ steps.STAGE.STEP.outputs.NAME }}.',
+      );
+    const read = template.parts.every((part) => typeof part === 'string')
+      ? readItems([template.parts.join('')])
+      : undefined;
+    if (read?.ok === false) faults.add(item.at, 'bad-input', read.detail.replace(/^Item 1/, 'This item'));
+  }
 }
 
 /** Each with a place in the text where it can be told. */

@@ -11,6 +11,7 @@ import { USER_LENGTH_MAX, type Placement } from '../placement/placement.ts';
 import { workerChoice, workerText } from '../placement/worker-choice.ts';
 import type { Policy } from '../run/policy.ts';
 import { typesOf, type DeclaredOutput } from '../run/step-outputs.ts';
+import { linesOf, readItems } from '../run/task-items.ts';
 import { outputKey, type WorkFill } from '../run/work-fills.ts';
 import { parseTarget } from '../target/expression.ts';
 import type { CallText } from '../work/call-text.ts';
@@ -78,6 +79,10 @@ export interface ExpandedStep {
   readonly fills: readonly WorkFill<OutputOfStep>[];
   readonly when?: ExpandedCondition;
   readonly chooses?: ExpandedChoice;
+  /** It is done once for each of these, on a worker. */
+  readonly items?: readonly string[];
+  /** Or for each item that a step before it tells. */
+  readonly each?: OutputOfStep;
 }
 
 export interface OutputOfStep extends StepPlace {
@@ -249,7 +254,21 @@ class Planner {
       secrets,
       outputs: (step.outputs ?? []).map(({ name, from = 'same', type = typesOf(from)[0]! }) => ({ name, type, from })),
       fills: isCall(work) ? this.#fillsOfCall(work) : this.#fills(step),
+      ...this.#items(where, step),
     };
+  }
+
+  #items(where: string, { for_each: said }: JobStep): Pick<ExpandedStep, 'items' | 'each'> {
+    if (said === undefined) return {};
+    if (typeof said === 'string') {
+      const [output] = outputsIn(parseTemplate(said));
+      if (output) return { each: { ...this.#places.get(output.step)!, output: output.output } };
+    }
+    const items = typeof said === 'string' ? linesOf(this.#filled(said)) : said.map((text) => this.#filled(text));
+    const read = items.length === 0 ? ({ ok: false, detail: 'There are no items.' } as const) : readItems(items);
+    if (read.ok) return { items };
+    this.faults.push({ pointer: '#/params', code: 'parameter-invalid', detail: `${where}: for_each: ${read.detail}` });
+    return {};
   }
 
   /** Every name is known, and of one step: the definition was checked. */

@@ -102,6 +102,15 @@ const StepShape = z.strictObject({
     .describe('Parameters of type secret that its script is given, as variables of their names'),
   targets: runFields.targets.optional(),
   worker: runFields.worker.optional(),
+  for_each: z
+    .union([z.array(z.string()).min(1).max(jobLimits.itemsMax), z.string()], {
+      error: `a list of up to ${jobLimits.itemsMax} texts, or one expression`,
+    })
+    .optional()
+    .describe(
+      'Of a step on a worker: it is done once for each of these, which its script reads as DROVER_ITEM. A list; or ${{ params.NAME }} for the ' +
+        'lines of a text, or ${{ steps.STAGE.STEP.outputs.NAME }} for what a step before it has told',
+    ),
   prefer: runFields.prefer.optional(),
   resources: runFields.resources.optional(),
   strategy: runFields.strategy.optional(),

@@ -43,6 +43,7 @@ export function planOf(stages: readonly ExpandedStage[]): {
       ...given({ fills: filled(own[step]!) }),
       ...conditional(own[step]!.when && numbered(own[step]!.when, placeOf, numbers)),
       ...chosen(own[step]!.chooses, numbers),
+      ...eachOf(own[step]!.each, numbers),
     }));
     steps.push(...ownOrder.map((step) => own[step]!));
     const isAsked = conditional(when && numbered(when, placeOf, numbers));
@@ -59,6 +60,14 @@ function chosen(
   if (!chooses) return {};
   const { text, of, expression } = chooses;
   return { isConditional: true, chooses: { text, task: numbers.get(of.stage)!.get(of.step)!, expression } };
+}
+
+function eachOf(
+  each: ExpandedStep['each'],
+  numbers: ReadonlyMap<number, ReadonlyMap<number, number>>,
+): Pick<PlannedTask, 'isConditional' | 'each'> {
+  if (!each) return {};
+  return { isConditional: true, each: { task: numbers.get(each.stage)!.get(each.step)!, output: each.output } };
 }
 
 function conditional(when: Condition | undefined): { readonly isConditional?: true; readonly when?: Condition } {

@@ -46,9 +46,13 @@ export function withoutWorker(asked: Asked): PlaceFault[] {
   }));
 }
 
-/** `nameOf`: of a field, as whoever asked knows it. */
-export function besideWorker(asked: Asked, nameOf: (field: FieldOfHosts) => string): PlaceFault[] {
-  return OF_HOSTS.filter((field) => asked[field] !== undefined).map((field) => ({
+/** Of several executions, wherever they go. */
+const OF_SEVERAL: readonly FieldOfHosts[] = ['concurrency', 'maxFailed', 'countsAsFailed'];
+
+/** `nameOf`: of a field, as whoever asked knows it. `isSeveral`: the worker's task is done for several items. */
+export function besideWorker(asked: Asked, nameOf: (field: FieldOfHosts) => string, isSeveral = false): PlaceFault[] {
+  const refused = OF_HOSTS.filter((field) => asked[field] !== undefined && !(isSeveral && OF_SEVERAL.includes(field)));
+  return refused.map((field) => ({
     field,
     detail: `${nameOf(field)} is for hosts; it does not go with worker`,
   }));

@@ -14,7 +14,7 @@ import { roundOpened, type TaskBefore } from './round.ts';
 import type { SeedTask } from './run-task.ts';
 import { Run } from './run.ts';
 import type { RunWrite } from './run-write.ts';
-import { hostSubject } from './subject.ts';
+import { hostSubject, itemSubject, NO_SUBJECT } from './subject.ts';
 
 const HOSTS = ['a', 'b'].map((name) => hostSubject(name as HostId, name));
 const END = { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 1 } as const;
@@ -337,6 +337,80 @@ describe('a step that chooses its hosts', () => {
 `),
     );
     expect(movesOf(settle(run)).slice(0, 2)).toEqual(['0 skipped', '1 waiting opened']);
+  });
+});
+
+describe('a step that is done for each of what a step before it has told', () => {
+  const plan = planFrom(`- stage: a
+  steps: [{ step: list, command: [x], worker: all, outputs: [{ name: files, type: list }] }]
+- stage: b
+  steps: [{ step: work, command: [x], worker: all, for_each: '\${{ steps.a.list.outputs.files }}' }]
+`);
+  const seeds = (): SeedTask[] => seedsOf(plan).map((seed) => ({ ...seed, subjects: [NO_SUBJECT] }));
+  /** Its first step has told this. */
+  function told(files: string): { readonly run: Run; readonly write: RunWrite<unknown> } {
+    const run = new Run({ id: RUN, state: 'created', round: 1, seq: 1, plan }, seeds(), 1_000);
+    settle(run);
+    end(run, 0, END, { files });
+    const write = run.write(100);
+    return { run, write };
+  }
+
+  it('has an execution for each, by the very write that ends what told them', () => {
+    const { run, write } = told('one\ntwo\none');
+    expect(write.tasks[1]).toMatchObject({
+      to: 'waiting',
+      isOpened: true,
+      items: ['one', 'two', 'one'],
+      counts: { waiting: 3 },
+      decision: { items: { count: 3 } },
+    });
+    run.landed(write, 1_000);
+    settle(run);
+    expect(run.task(1)!.crew.executions.map(({ subject }) => subject)).toEqual(['one', 'two', 'one'].map(itemSubject));
+    end(run, 1);
+    expect(settle(run).at(-1)).toMatchObject({ state: 'succeeded', isEnd: true });
+  });
+
+  it('is passed over where nothing was told', () => {
+    const { write } = told('');
+    expect([write.tasks[1]!.to, passedBecause(write.tasks[1]!.decision!), write.state]).toEqual([
+      'skipped',
+      'The step before it has told no items.',
+      'succeeded',
+    ]);
+  });
+
+  it('begins none of it where one cannot be taken, and says which', () => {
+    const { run, write } = told('one\n\u001b[2J');
+    const fault = 'Item 2 cannot be one: control characters have no place in a name.';
+    expect([write.tasks[1]!.items, write.tasks[1]!.decision]).toEqual([undefined, { items: { count: 0, fault } }]);
+    run.landed(write, 1_000);
+    run.advance({ at: 1_000, ms: 1_000 }, () => HERE);
+    const last = run.write(100);
+    expect(last.changes.map(({ state, result }) => [state, result?.reason, result?.detail])).toEqual([
+      ['not_started', 'bad-input', fault],
+    ]);
+    expect(last).toMatchObject({ state: 'failed', isEnd: true });
+  });
+
+  it('goes on with its items where another owner takes it over, whatever was told since', () => {
+    const { run, write } = told('one\ntwo');
+    run.landed(write, 1_000);
+    const read = seeds().map((seed) => ({
+      ...seed,
+      state: seed.task === 0 ? ('succeeded' as const) : ('waiting' as const),
+      subjects: [],
+      executions: readExecutions(run, seed.task),
+      ...given({ outputs: seed.task === 0 ? { values: { files: ['another'] } } : undefined }),
+      ...given({ decision: seed.task === 1 ? write.tasks[1]!.decision : undefined }),
+    }));
+    const next = new Run({ id: RUN, state: 'running', round: 1, seq: 3, plan }, read, 1_000);
+    settle(next);
+    expect(next.task(1)!.crew.executions.map(({ subject, state }) => [subject, state])).toEqual([
+      [itemSubject('one'), 'dispatched'],
+      [itemSubject('two'), 'dispatched'],
+    ]);
   });
 });
 

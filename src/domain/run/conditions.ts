@@ -6,7 +6,7 @@ import { given } from '../../base/given.ts';
 import { totalOf } from '../crew/execution-machine.ts';
 import { refsOf, testOf, type Expression, type Value } from '../expression/expression.ts';
 import type { FlowLook } from '../flow/flow.ts';
-import type { ChosenHosts } from './chosen-hosts.ts';
+import type { AskedSubjects } from './asked-subjects.ts';
 import type { CountedState } from './counted-states.ts';
 import type { StepOutput } from './step-outputs.ts';
 
@@ -39,16 +39,28 @@ export interface TaskDecision {
   readonly step?: Verdict;
   /** Of hosts of a step before it: how many were chosen, of how many; or why they could not be, and then nothing of it is begun on any. */
   readonly hosts?: { readonly of: number; readonly chosen: number; readonly fault?: string };
+  /** Items that a step before it has told; or why they could not be taken, and then nothing of it is begun. */
+  readonly items?: { readonly count: number; readonly fault?: string };
 }
 
-export function isPassedBy({ stage, step, hosts }: TaskDecision): boolean {
-  return stage?.isMet === false || step?.isMet === false || hosts?.chosen === 0;
+export function isPassedBy({ stage, step, hosts, items }: TaskDecision): boolean {
+  return stage?.isMet === false || step?.isMet === false || hosts?.chosen === 0 || isNothing(items);
+}
+
+function isNothing(items: TaskDecision['items']): boolean {
+  return items?.count === 0 && items.fault === undefined;
+}
+
+/** Why nothing of it can be begun, by what it was to be done to. */
+export function choiceFaultOf(decision: TaskDecision | undefined): string | undefined {
+  return decision?.hosts?.fault ?? decision?.items?.fault;
 }
 
 /** Why it was passed over, in a sentence; undefined where it was not. */
-export function passedBecause({ stage, step, hosts }: TaskDecision): string | undefined {
+export function passedBecause({ stage, step, hosts, items }: TaskDecision): string | undefined {
   if (stage?.isMet === false) return `The condition of its stage is not met${seenText(stage)}.`;
   if (step?.isMet === false) return `Its condition is not met${seenText(step)}.`;
+  if (isNothing(items)) return 'The step before it has told no items.';
   return hosts?.chosen === 0 ? `None of the ${hosts.of} hosts that it may go to is chosen.` : undefined;
 }
 
@@ -102,11 +114,11 @@ function shown(value: Value | undefined): string | null {
 /** What of a plan is decided. */
 type ConditionalStages = readonly {
   readonly when?: Condition;
-  readonly tasks: readonly { readonly task: number; readonly when?: Condition; readonly chooses?: ChosenHosts }[];
+  readonly tasks: readonly (AskedSubjects & { readonly task: number; readonly when?: Condition })[];
 }[];
 
-/** Chooses the hosts of a task whose turn has come, of those that it may go to. */
-type Choose = (task: number, chooses: ChosenHosts) => NonNullable<TaskDecision['hosts']>;
+/** Decides what a task whose turn has come is done to, where it asks. */
+type Choose = (task: number, asked: AskedSubjects) => Pick<TaskDecision, 'hosts' | 'items'>;
 
 /** Conditions of a plan, as the flow asks for them, with what each was decided. */
 export class RunConditions {
@@ -148,11 +160,11 @@ export class RunConditions {
   isTaskMet(number: number, look: FlowLook): boolean {
     const stageOf = this.#ofStages.find(({ tasks }) => tasks.some(({ task }) => task === number));
     const own = stageOf?.tasks.find(({ task }) => task === number);
-    if (!own || (!own.when && !own.chooses)) return true;
+    if (!own || (!own.when && !own.chooses && !own.each)) return true;
     const step = own.when && decide(own.when, { ...this.#sight, look });
-    const hosts = own.chooses && step?.isMet !== false ? this.#choose(number, own.chooses) : undefined;
+    const chosen = step?.isMet !== false ? this.#choose(number, own) : {};
     const stage = stageOf!.when && this.#decisions.get(number)?.stage;
-    const decision = given({ stage, step, hosts });
+    const decision = { ...given({ stage, step }), ...chosen };
     this.#decisions.set(number, decision);
     return !isPassedBy(decision);
   }

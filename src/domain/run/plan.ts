@@ -1,19 +1,18 @@
 /** The stages of a run and their tasks, with the names that people gave them. It is frozen when the run is made. */
-import type { ChosenHosts } from './chosen-hosts.ts';
+import type { AskedSubjects } from './asked-subjects.ts';
 import type { Condition } from './conditions.ts';
 import type { DeclaredOutput } from './step-outputs.ts';
 import type { WorkFill } from './work-fills.ts';
 import { advanceFlow, newFlow, ONE_TASK, type StageShape, type TaskShape } from '../flow/flow.ts';
 
-export interface PlannedTask extends TaskShape {
+export interface PlannedTask extends TaskShape, AskedSubjects {
   readonly name: string;
   /** What of its hosts' values is drawn together when it is over. */
   readonly outputs?: readonly DeclaredOutput[];
   /** Where in its work stand outputs of tasks that have succeeded before it. */
   readonly fills?: readonly WorkFill[];
-  /** It is conditional by that, and by hosts that are chosen. */
+  /** It is conditional by that, and by what it asks of steps before it. */
   readonly when?: Condition;
-  readonly chooses?: ChosenHosts;
 }
 export interface PlannedStage extends Omit<StageShape, 'tasks'> {
   readonly name: string;

@@ -23,7 +23,7 @@ import type { RunSpec } from './spec.ts';
 import type { HostOutcome } from './chosen-hosts.ts';
 import type { TaskDecision } from './conditions.ts';
 import { ToldOfTask, type DeclaredOutput, type StepOutputs, type ToldByOrdinal } from './step-outputs.ts';
-import { subjectName, type Subject } from './subject.ts';
+import { itemSubject, subjectName, type Subject } from './subject.ts';
 
 export type TaskTerms = Pick<RunSpec, 'policy' | 'placement'>;
 
@@ -159,6 +159,13 @@ export class RunTask<Stream = unknown> {
   choose(places: readonly number[]): void {
     this.#subjects = places.map((place) => this.#subjects[place]!);
     this.hosts = this.#subjects.length;
+    this.#ends = undefined;
+  }
+
+  /** It is done once for each of these. */
+  becomeItems(items: readonly string[]): void {
+    this.#subjects = items.map(itemSubject);
+    this.hosts = items.length;
     this.#ends = undefined;
   }
 

@@ -6,6 +6,7 @@ import type { RunState } from '../flow/run-machine.ts';
 import type { TaskState } from '../flow/task-machine.ts';
 import type { GatePosition } from '../gate/gate-position.ts';
 import type { RolloutPosition } from '../rollout/position.ts';
+import type { TurnChoice } from './asked-subjects.ts';
 import type { TaskDecision } from './conditions.ts';
 import type { RunPlan } from './plan.ts';
 import type { StepOutputs } from './step-outputs.ts';
@@ -26,7 +27,7 @@ export interface SeedRun {
 }
 
 /** A task as it is once the write has landed. Only of runs with a plan: the task of a command is in the state of its run. */
-export interface TaskWrite {
+export interface TaskWrite extends TurnChoice {
   readonly task: number;
   readonly to: TaskState;
   readonly counts: ExecutionCounts;
@@ -40,8 +41,6 @@ export interface TaskWrite {
   readonly gate?: GatePosition;
   /** What its conditions have come to, where its turn has come. */
   readonly decision?: TaskDecision;
-  /** Of one that is opened: those of the frozen list of its hosts that it goes to; absent: all. */
-  readonly places?: readonly number[];
 }
 
 /** What is written of a run, with some of what its crews have decided. */

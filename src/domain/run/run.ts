@@ -22,10 +22,8 @@ import {
 } from '../flow/flow.ts';
 import { canRunMove, isSettled, isTerminalRun, type RunState } from '../flow/run-machine.ts';
 import type { TaskState } from '../flow/task-machine.ts';
-import { chosenPlaces, type ChosenHosts } from './chosen-hosts.ts';
-import { isPassedBy, RunConditions, type TaskDecision } from './conditions.ts';
+import { choiceFaultOf, isPassedBy, RunConditions } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, tasksOf, type RunPlan } from './plan.ts';
-import { WorkBudget } from '../expression/comparison-work.ts';
 import { gateMessage } from '../gate/gate-message.ts';
 import { gateCounts, type GatePosition } from '../gate/gate-position.ts';
 import type { RolloutPosition } from '../rollout/position.ts';
@@ -33,6 +31,7 @@ import type { RunWrite, SeedRun, TaskWrite } from './run-write.ts';
 import { SharedTerms } from './shared-terms.ts';
 import { type RolloutAnswer, RunTask, type SeedTask, type TaskTerms } from './run-task.ts';
 import { beyondOfRun, outputIn, outputsBytesOf, type StepOutput, type StepOutputs } from './step-outputs.ts';
+import { TurnSubjects } from './turn-subjects.ts';
 import { unfitBy } from './unfit.ts';
 import type { OutputOfTask } from './work-fills.ts';
 
@@ -69,10 +68,10 @@ export class Run<Stream = unknown> {
   readonly #conditions: RunConditions;
   /** Of tasks that are over, as the flow knows them. */
   readonly #outputs: Map<number, StepOutputs | undefined>;
-  /** What choosing hosts may cost, in all. */
-  readonly #choiceBudget = new WorkBudget();
-  /** Hosts that were chosen for a turn. */
-  readonly #places = new Map<number, readonly number[]>();
+  readonly #subjects = new TurnSubjects<Stream>(
+    (task) => this.#byTask.get(task)!,
+    (ref) => outputIn(this.#outputs.get(ref.task), ref.output),
+  );
   /** Something has its turn, and whether its condition is met no write says yet: the run is new, or of a new round. */
   #isUndecided = false;
 
@@ -103,7 +102,7 @@ export class Run<Stream = unknown> {
           ...given({
             declared: plannedOf.get(seed.task)?.outputs,
             unfit: unfitBy(plannedOf.get(seed.task) ?? {}, {
-              choiceFault: () => this.#conditions.of(seed.task)?.hosts?.fault,
+              choiceFault: () => choiceFaultOf(this.#conditions.of(seed.task)),
               outputOf: (ref) => this.#outputOf(ref),
             }),
           }),
@@ -123,7 +122,7 @@ export class Run<Stream = unknown> {
     this.#conditions = new RunConditions(
       this.plan,
       { round: run.round, outputOf: (task, output) => outputIn(this.#outputs.get(task), output) },
-      (task, chooses) => this.#choose(task, chooses),
+      (task, asked) => this.#subjects.decide(task, asked),
       seeds.flatMap(({ task, decision }) => (decision ? [[task, decision] as const] : [])),
     );
     this.#flow =
@@ -228,22 +227,6 @@ export class Run<Stream = unknown> {
       this.#written.set(task, 'waiting');
     }
     this.#toOpen.clear();
-  }
-
-  #choose(task: number, chooses: ChosenHosts): NonNullable<TaskDecision['hosts']> {
-    const own = this.#byTask.get(task)!;
-    const found = chosenPlaces(chooses, own.subjects, this.#byTask.get(chooses.task)!.outcomes(), this.#choiceBudget);
-    const places = 'fault' in found ? own.subjects.map((_, place) => place) : found;
-    const hosts = {
-      of: own.subjects.length,
-      chosen: places.length,
-      ...given({ fault: 'fault' in found ? found.fault : undefined }),
-    };
-    if (places.length > 0) {
-      own.choose(places);
-      this.#places.set(task, places);
-    }
-    return hosts;
   }
 
   /** Whether anything waits for nothing but its condition. */
@@ -409,8 +392,8 @@ export class Run<Stream = unknown> {
               // What has told and is over still has told it.
               outputs: isTerminalRun(to) ? this.#outputs.get(task) : undefined,
               decision: to === 'created' ? undefined : this.#conditions.of(task),
-              places: isOpened ? this.#places.get(task) : undefined,
             }),
+            ...(isOpened ? this.#subjects.of(task) : {}),
           });
       }
     this.#toOpen.clear();

@@ -5,7 +5,7 @@ import type { StepOutput } from './step-outputs.ts';
 import { fillFault, type OutputOfTask } from './work-fills.ts';
 
 interface Known {
-  /** Of the choice of its hosts, once that was tried. */
+  /** Of the choice of its hosts or items, once that was tried. */
   readonly choiceFault: () => string | undefined;
   readonly outputOf: (ref: OutputOfTask) => StepOutput | undefined;
 }
@@ -14,10 +14,10 @@ interface Known {
  * Undefined for one that is always fit. What steps before it have told stays while its turn lasts, so it is measured once for each round.
  */
 export function unfitBy(
-  { fills = [], chooses }: Pick<PlannedTask, 'fills' | 'chooses'>,
+  { fills = [], chooses, each }: Pick<PlannedTask, 'fills' | 'chooses' | 'each'>,
   { choiceFault, outputOf }: Known,
 ): (() => Unreached | undefined) | undefined {
-  if (fills.length === 0 && !chooses) return undefined;
+  if (fills.length === 0 && !chooses && !each) return undefined;
   let measured: { readonly fault: Unreached | undefined } | undefined;
   return () => {
     const detail = choiceFault();

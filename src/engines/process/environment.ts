@@ -150,7 +150,7 @@ function givenVariables(order: ScriptOrder, context: EnvironmentContext): Record
     DROVER_RUN_NAME: order.runName,
     DROVER_ATTEMPT_ID: context.attemptId,
     DROVER_ATTEMPT: context.attemptId.split('.').at(-1)!,
-    ...given({ DROVER_HOST: context.hostName, DROVER_HOST_ID: context.hostId }),
+    ...given({ DROVER_HOST: context.hostName, DROVER_HOST_ID: context.hostId, DROVER_ITEM: order.item }),
     DROVER_OUTPUT: context.valuesPath,
   };
 }

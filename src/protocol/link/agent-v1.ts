@@ -325,6 +325,8 @@ export interface ExecutionSpec {
   work: StoredWork;
   /** Values of the secrets that the work names; they are masked in all output. */
   secrets: Record<string, string>;
+  /** Which of several this is done for: the script is told it. */
+  item?: string;
   user?: string;
   /**
    * Variables that it starts with: a few that are the same everywhere (`clean`, also when absent), a login shell's of

@@ -122,6 +122,10 @@ export const RunStep = TaskSettings.partial()
       .string()
       .optional()
       .describe('Which hosts of a step before it it goes to: chosen when its turn has come'),
+    each: z
+      .string()
+      .optional()
+      .describe('STEP.OUTPUT of a step before it: it is done once for each item that this tells'),
     decision: z
       .object({
         stage: Verdict.optional(),
@@ -130,6 +134,10 @@ export const RunStep = TaskSettings.partial()
           .object({ of: z.int(), chosen: z.int() })
           .optional()
           .describe('How many were chosen of those that it might have gone to'),
+        items: z
+          .object({ count: z.int(), fault: z.string().optional() })
+          .optional()
+          .describe('How many items a step before it has told'),
       })
       .optional()
       .describe('What the condition of its stage and its own have come to, once its turn had come'),

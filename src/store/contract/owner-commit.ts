@@ -59,6 +59,8 @@ export interface TaskChange {
   readonly openedAtMs?: number;
   /** With that: only these of its hosts have executions, by their places in its list, numbered through anew. */
   readonly places?: readonly number[];
+  /** Or with that: its executions are one for each of these items. */
+  readonly items?: readonly string[];
   /** How far its rollout has come from now on; absent: it has none, or begins anew with a new round. */
   readonly position?: RolloutPosition;
   /**

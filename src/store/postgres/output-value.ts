@@ -21,6 +21,7 @@ interface Row {
   attempt: number;
   host_id: string | null;
   host_name: string | null;
+  item: string | null;
   state: ExecutionState;
   /** Null where the page is full before it. */
   told: Record<string, string> | null;
@@ -35,13 +36,13 @@ export async function outputValuesList(
 ): ReturnType<OutputValueStore['outputValuesList']> {
   const after = decodeCursor(cursor, ['int', 'int']) ?? [0, -1];
   const { rows } = await db.query<Row>(
-    `SELECT task, ordinal, attempt, host_id, host_name, state, CASE WHEN before < $8 THEN told END AS told, fault
-     FROM (SELECT v.task, v.ordinal, v.attempt, e.host_id, e.host_name, e.state, v.told, v.fault,
+    `SELECT task, ordinal, attempt, host_id, host_name, item, state, CASE WHEN before < $8 THEN told END AS told, fault
+     FROM (SELECT v.task, v.ordinal, v.attempt, e.host_id, e.host_name, e.item, e.state, v.told, v.fault,
              sum(v.bytes) OVER (ORDER BY v.task, v.ordinal) - v.bytes AS before
            FROM output_value v
            JOIN execution e ON e.run_id = $1 AND e.task = v.task AND e.ordinal = v.ordinal
            WHERE v.run_id = $1 AND (v.task, v.ordinal) > ($2, $3) AND v.attempt = coalesce($4, e.attempt)
-             AND ($5::int IS NULL OR v.task = $5) AND ($6::text IS NULL OR e.host_name = $6)
+             AND ($5::int IS NULL OR v.task = $5) AND ($6::text IS NULL OR coalesce(e.host_name, e.item) = $6)
            ORDER BY v.task, v.ordinal LIMIT $7) AS page
      ORDER BY task, ordinal`,
     [runId, after[0], after[1], attempt ?? null, task ?? null, hostName ?? null, limit + 1, bytesMax],

@@ -6,7 +6,7 @@ import type { RouteTaken } from '../../../src/domain/run/executor.ts';
 import type { ExecutionFilter, ExecutionRecord } from '../../../src/store/contract/execution.ts';
 import type { Page } from '../../../src/store/contract/page.ts';
 import { attemptKey, type ExecutionRow, type MemoryTables, NOTHING, type RunRow } from './rows.ts';
-import { hostOf } from '../../../src/domain/run/subject.ts';
+import { hostOf, itemOf } from '../../../src/domain/run/subject.ts';
 
 /** The settled attempt moves to the history and the next one waits. */
 export function supersede(row: RunRow, execution: ExecutionRow): void {
@@ -50,7 +50,7 @@ export function executionList(
         (task > afterTask || (task === afterTask && ordinal > after)) &&
         (only === undefined || task === only) &&
         (states?.includes(state) ?? true) &&
-        (hostName === undefined || hostOf(subject)?.name === hostName),
+        (hostName === undefined || (hostOf(subject)?.name ?? itemOf(subject)) === hostName),
     )
     .sort((one, other) => one.task - other.task || one.ordinal - other.ordinal);
   const items = matching.slice(0, page.limit).map(recordOf);

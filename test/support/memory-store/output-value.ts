@@ -5,7 +5,7 @@ import type { RunId } from '../../../src/base/ids.ts';
 import type { Page } from '../../../src/store/contract/page.ts';
 import type { OutputValuesFilter, OutputValuesRecord } from '../../../src/store/contract/output-value.ts';
 import { attemptKey, type MemoryTables } from './rows.ts';
-import { hostOf } from '../../../src/domain/run/subject.ts';
+import { hostOf, itemOf } from '../../../src/domain/run/subject.ts';
 
 export function outputValuesList(
   tables: MemoryTables,
@@ -22,7 +22,7 @@ export function outputValuesList(
       const told = row!.values.get(attemptKey(key));
       const isMeant =
         (only === undefined || key.task === only) &&
-        (hostName === undefined || hostOf(execution.subject)?.name === hostName) &&
+        (hostName === undefined || (hostOf(execution.subject)?.name ?? itemOf(execution.subject)) === hostName) &&
         (key.task > afterTask || (key.task === afterTask && key.ordinal > after));
       return told && isMeant ? [{ runId, ...key, subject: execution.subject, state: execution.state, ...told }] : [];
     });

@@ -16,7 +16,7 @@ import { canTaskMove } from '../../../src/domain/flow/task-machine.ts';
 import { runLoadBytes } from '../../../src/domain/run/run-load.ts';
 import { gateBefore, isRepeatedWhole, roundOpened } from '../../../src/domain/run/round.ts';
 import type { RunSpec } from '../../../src/domain/run/spec.ts';
-import type { Subject } from '../../../src/domain/run/subject.ts';
+import { itemSubject, type Subject } from '../../../src/domain/run/subject.ts';
 import { isGate, storedWork, workOf, type Work } from '../../../src/domain/work/work.ts';
 import type { Actor, AuditEntry } from '../../../src/store/contract/audit.ts';
 import { tooManyRuns } from '../../../src/store/contract/run-refusals.ts';
@@ -368,7 +368,7 @@ export function countsOf(row: RunRow, task: number): ExecutionCounts {
 /** Whether it has landed. A task that has its turn for the first time gets its executions. */
 export function taskWrite(
   tables: MemoryTables,
-  { runId, task: number, to, counts, openedAtMs, places, position, outputs, decision, gate, seq }: TaskChange,
+  { runId, task: number, to, counts, openedAtMs, places, items, position, outputs, decision, gate, seq }: TaskChange,
 ): boolean {
   const row = tables.runs.get(runId);
   const task = row?.tasks[number];
@@ -390,10 +390,15 @@ export function taskWrite(
   task.openedAtMs = openedAtMs;
   if (!row.executions.some((execution) => execution.task === number))
     row.executions.push(
-      ...executionsOf(runId, number, places?.map((place) => task.subjects[place]!) ?? task.subjects, {
-        round: row.run.round,
-        seq,
-      }),
+      ...executionsOf(
+        runId,
+        number,
+        items?.map(itemSubject) ?? places?.map((place) => task.subjects[place]!) ?? task.subjects,
+        {
+          round: row.run.round,
+          seq,
+        },
+      ),
     );
   return true;
 }

@@ -1,7 +1,7 @@
 /** Executions of a run, and what they said, as the API shows them. */
 import type { z } from 'zod';
 import { given } from '../../../base/given.ts';
-import { hostOf } from '../../../domain/run/subject.ts';
+import { hostOf, itemOf } from '../../../domain/run/subject.ts';
 import type * as resources from '../../../protocol/rest/resources.ts';
 import type { ExecutionRecord } from '../../../store/contract/execution.ts';
 import type { OutputGroup, StreamRecord } from '../../../store/contract/output.ts';
@@ -15,7 +15,7 @@ export function executionResource(e: ExecutionRecord): z.infer<typeof resources.
     ordinal: e.ordinal,
     attempt: e.attempt,
     round: e.round,
-    ...given({ host: host?.name, hostId: host?.id }),
+    ...given({ host: host?.name, hostId: host?.id, item: itemOf(e.subject) }),
     state: e.state,
     ...given({ executor: e.route?.executor, workerId: e.route?.workerId }),
     ...given({ outcome: e.outcome, reason: e.reason, detail: e.detail }),

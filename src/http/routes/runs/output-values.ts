@@ -8,7 +8,7 @@ import type { OutputValuesRecord } from '../../../store/contract/output-value.ts
 import { operation } from '../../operation.ts';
 import { page, pageOfQuery } from '../page.ts';
 import { runParams, taskNumber } from './run-params.ts';
-import { hostOf } from '../../../domain/run/subject.ts';
+import { hostOf, itemOf } from '../../../domain/run/subject.ts';
 
 export const outputValueRoutes = [
   operation({
@@ -56,5 +56,12 @@ function resourceOf({
   fault,
 }: OutputValuesRecord): z.infer<typeof r.OutputValues> {
   const host = hostOf(subject);
-  return { task, ordinal, attempt, state, values, ...given({ host: host?.name, hostId: host?.id, fault }) };
+  return {
+    task,
+    ordinal,
+    attempt,
+    state,
+    values,
+    ...given({ host: host?.name, hostId: host?.id, item: itemOf(subject), fault }),
+  };
 }

@@ -78,7 +78,7 @@ function stageResource(
     when: stage.join,
     finally: stage.isFinally,
     ...given({ condition: stage.when?.text }),
-    steps: stage.tasks.map(({ task, name, needs, goesOn, when, chooses }) => {
+    steps: stage.tasks.map(({ task, name, needs, goesOn, when, chooses, each }) => {
       const { state, hostCount, counts, openedAtMs, outputs, decision, spec } = tasks[task]!;
       return {
         task,
@@ -89,7 +89,7 @@ function stageResource(
         hostCount,
         counts,
         ...outputsOf(outputs),
-        ...given({ condition: when?.text, chooses: chooses?.text }),
+        ...given({ condition: when?.text, chooses: chooses?.text, each: each && eachText(each, plan) }),
         ...decisionOf(decision),
         ...given({ openedAt: instant(openedAtMs), rollout: rolloutResource(tasks[task]!) }),
         ...gateResource(tasks[task]!),
@@ -97,6 +97,12 @@ function stageResource(
       };
     }),
   };
+}
+
+/** As a job would write it. */
+function eachText({ task, output }: NonNullable<PlannedStage['tasks'][number]['each']>, plan: RunPlan): string {
+  const stage = plan.find(({ tasks }) => tasks.some((one) => one.task === task))!;
+  return `${stage.name}.${stage.tasks.find((one) => one.task === task)!.name}.outputs.${output}`;
 }
 
 /** What a step told that is over. */
@@ -113,9 +119,9 @@ function decisionOf(
   decision: TaskDecision | undefined,
 ): Pick<z.infer<typeof detail.RunStep>, 'decision' | 'skippedBecause'> {
   if (!decision) return {};
-  const { stage, step, hosts } = decision;
+  const { stage, step, hosts, items } = decision;
   return {
-    decision: given({ stage: stage && verdictOf(stage), step: step && verdictOf(step), hosts }),
+    decision: given({ stage: stage && verdictOf(stage), step: step && verdictOf(step), hosts, items }),
     ...given({ skippedBecause: passedBecause(decision) }),
   };
 }

@@ -1,5 +1,6 @@
 /** Server-sent events as text: what a run's watchers are told, and why a stream ends early. */
 import { formatPlace, type EventPlace } from '../../../app/event-place.ts';
+import type { OutputOf } from '../../../app/held-output.ts';
 import type { RunTold } from '../../../app/run-events.ts';
 import type { DurableEvent, Piece } from '../../../app/run-feed.ts';
 import { given } from '../../../base/given.ts';
@@ -22,19 +23,19 @@ export class StreamWords {
         return bytes;
       }
       case 'output':
-        return told.outputs.map(({ output, hostName }) => this.#output(output, hostName)).join('');
+        return told.outputs.map(({ output, ...of }) => this.#output(output, of)).join('');
       case 'end':
         return frame('end', runResource(told.run), told.place);
     }
   }
 
-  #output(output: LiveOutput, host: string | undefined): string {
+  #output(output: LiveOutput, { hostName: host, item }: OutputOf): string {
     const known = this.#outputs.get(output);
     if (known !== undefined) return known;
     const { attempt, stream, offset, bytes, skipped } = output;
     const { task, ordinal, attempt: number } = attemptKeyOf(attempt);
     const text = frame('output', {
-      ...given({ host }),
+      ...given({ host, item }),
       task,
       ordinal,
       attempt: number,

@@ -4,7 +4,7 @@ import type { AgentId, HostId, RunId, WorkerId } from '../../../base/ids.ts';
 import type { Outcome, ProcessEnd } from '../../../domain/crew/outcome.ts';
 import type { ExecutionState } from '../../../domain/crew/execution-machine.ts';
 import { agentExecutor, workerExecutor, type EngineName, type RouteTaken } from '../../../domain/run/executor.ts';
-import { hostSubject, NO_SUBJECT, type Subject } from '../../../domain/run/subject.ts';
+import { hostSubject, itemSubject, NO_SUBJECT, type Subject } from '../../../domain/run/subject.ts';
 import type { ExecutionRecord, LateReport } from '../../contract/execution.ts';
 import type { StreamRecord } from '../../contract/output.ts';
 
@@ -14,6 +14,7 @@ export interface ExecutionRow {
   ordinal: number;
   host_id: string | null;
   host_name: string | null;
+  item: string | null;
   state: ExecutionState;
   attempt: number;
   round: number;
@@ -68,8 +69,9 @@ export function executionRecord(row: ExecutionRow): ExecutionRecord {
 }
 
 /** A row without a host is of none. */
-export function subjectOf(row: Pick<ExecutionRow, 'host_id' | 'host_name'>): Subject {
-  return row.host_id === null ? NO_SUBJECT : hostSubject(row.host_id as HostId, row.host_name!);
+export function subjectOf(row: Pick<ExecutionRow, 'host_id' | 'host_name' | 'item'>): Subject {
+  if (row.host_id !== null) return hostSubject(row.host_id as HostId, row.host_name!);
+  return row.item === null ? NO_SUBJECT : itemSubject(row.item);
 }
 
 export function routeOf(

@@ -37,7 +37,7 @@ export async function executionList(
     `SELECT *
      FROM execution
      WHERE run_id = $1 AND (task, ordinal) > ($2, $3) AND ($4::text[] IS NULL OR state = ANY ($4))
-       AND ($5::text IS NULL OR host_name = $5) AND ($7::int IS NULL OR task = $7)
+       AND ($5::text IS NULL OR coalesce(host_name, item) = $5) AND ($7::int IS NULL OR task = $7)
      ORDER BY task, ordinal LIMIT $6`,
     [runId, after[0], after[1], filter.states ?? null, filter.hostName ?? null, page.limit + 1, filter.task ?? null],
   );

@@ -162,16 +162,16 @@ CREATE TABLE task (
   PRIMARY KEY (run_id, task), CHECK ((state IS NULL) = (counts IS NULL) AND (state IS NULL) = (subjects IS NULL))
 ) PARTITION BY RANGE (run_id);
 -- The hosts of tasks whose turn is to come: executions are made of them then. Each list once, however many tasks go to the same hosts. Of a task
--- without hosts it is one pair of nulls.
+-- without hosts it is one pair of nulls, or one for each of its items where they are known when the run is made.
 CREATE TABLE run_subjects (
-  run_id uuid NOT NULL, list int NOT NULL, host_ids uuid[] NOT NULL, host_names text[] NOT NULL, PRIMARY KEY (run_id, list)
+  run_id uuid NOT NULL, list int NOT NULL, host_ids uuid[] NOT NULL, host_names text[] NOT NULL, items text[], PRIMARY KEY (run_id, list)
 ) PARTITION BY RANGE (run_id);
 
 -- No index but the key: every state change stays a heap-only update.
 CREATE TABLE execution (
   run_id uuid NOT NULL, task int NOT NULL, ordinal int NOT NULL,
-  -- Both null where it goes to no host: a worker carries it out.
-  host_id uuid, host_name text,
+  -- Both null where it goes to no host: a worker carries it out, for this one item where its task has several.
+  host_id uuid, host_name text, item text,
   state text NOT NULL CHECK (state IN ('waiting', 'dispatched', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'not_started', 'lost')),
   attempt int NOT NULL DEFAULT 1 CHECK (attempt >= 1), round int NOT NULL DEFAULT 1, failures_in_round int NOT NULL DEFAULT 0,
   -- Who has the attempt, which start of it where it is an agent, and by whose link the order went.
@@ -184,6 +184,7 @@ CREATE TABLE execution (
   err_size bigint NOT NULL DEFAULT 0, err_head int NOT NULL DEFAULT 0, err_tail int NOT NULL DEFAULT 0, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal),
   CHECK ((host_id IS NULL) = (host_name IS NULL)),
+  CHECK (item IS NULL OR host_id IS NULL),
   CHECK (host_id IS NOT NULL OR executor_kind IS NULL OR engine IN ('process', 'calls')),
   CHECK ((finished_at_ms IS NOT NULL) = (state NOT IN ('waiting', 'dispatched', 'running'))),
   CHECK ((executor_kind IS NULL) = (executor_id IS NULL)),

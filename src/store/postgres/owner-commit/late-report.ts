@@ -25,7 +25,7 @@ const STORED = KEPT.map(([name]) => name).join(', ');
 const TOLD = [...EXECUTOR_COLUMNS, ...KEPT].map(([name, type]) => ({ name, type }));
 /** Of several reports of one attempt the first. */
 const WRITE = `WITH told AS (
-    SELECT DISTINCT ON (c.task, c.ordinal, c.attempt) c.*, h.host_name
+    SELECT DISTINCT ON (c.task, c.ordinal, c.attempt) c.*, coalesce(h.host_name, h.item) AS host_name
     FROM unnest(
       $2::int[], $3::bigint[], ${TOLD.map(({ type }, at) => `$${at + 4}::${type}[]`).join(', ')}
     ) WITH ORDINALITY

@@ -82,7 +82,7 @@ async function taskSeeds(
 
 async function executionSeeds(tx: Executor, id: RunId): Promise<ExecutionSeed[]> {
   const { rows } = await tx.query<ExecutionRow>(
-    `SELECT task, ordinal, attempt, host_id, host_name, state, executor_kind, executor_id, engine, instance,
+    `SELECT task, ordinal, attempt, host_id, host_name, item, state, executor_kind, executor_id, engine, instance,
        worker_id, dispatched_at_ms, started_at_ms, failures_in_round
      FROM execution
      WHERE run_id = $1

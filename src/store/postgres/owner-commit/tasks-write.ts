@@ -26,17 +26,20 @@ const WRITE = `UPDATE task
   RETURNING c.n`;
 
 /** Once only: a task of which a new round repeats a part has its executions. */
-const OPEN = `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, state, round, seq)
-  SELECT c.run_id, c.task, host.ordinal, host.id, host.name, 'waiting', run.round, c.seq
-  FROM unnest($3::uuid[], $4::int[], $5::bigint[], $6::bytea[]) AS c(run_id, task, seq, chosen)
+const OPEN = `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, item, state, round, seq)
+  SELECT c.run_id, c.task, one.ordinal, one.id, one.name, one.item, 'waiting', run.round, c.seq
+  FROM unnest($3::uuid[], $4::int[], $5::bigint[], $6::bytea[], $7::jsonb[]) AS c(run_id, task, seq, chosen, items)
   JOIN run ON ${isOfDay('run.id')} AND run.id = c.run_id
   JOIN task ON ${isOfDay('task.run_id')} AND task.run_id = c.run_id AND task.task = c.task
   JOIN run_subjects list ON ${isOfDay('list.run_id')} AND list.run_id = c.run_id AND list.list = task.subjects
   CROSS JOIN LATERAL (
-    SELECT id, name, row_number() OVER (ORDER BY n) - 1 AS ordinal
-    FROM unnest(list.host_ids, list.host_names) WITH ORDINALITY AS one(id, name, n)
-    WHERE c.chosen IS NULL OR CASE WHEN n <= length(c.chosen) THEN get_byte(c.chosen, (n - 1)::int) = 1 ELSE false END
-  ) AS host
+    SELECT id, name, item, row_number() OVER (ORDER BY n) - 1 AS ordinal
+    FROM unnest(list.host_ids, list.host_names, list.items) WITH ORDINALITY AS of_list(id, name, item, n)
+    WHERE c.items IS NULL
+      AND (c.chosen IS NULL OR CASE WHEN n <= length(c.chosen) THEN get_byte(c.chosen, (n - 1)::int) = 1 ELSE false END)
+    UNION ALL
+    SELECT NULL, NULL, item, n - 1 FROM jsonb_array_elements_text(c.items) WITH ORDINALITY AS told(item, n)
+  ) AS one
   WHERE NOT EXISTS (
     SELECT 1 FROM execution e WHERE ${isOfDay('e.run_id')} AND e.run_id = c.run_id AND e.task = c.task
   )`;
@@ -107,6 +110,7 @@ export async function tasksWrite(tx: Executor, day: Day, changes: readonly TaskC
         opened.map(({ task }) => task),
         opened.map(({ seq }) => seq),
         opened.map(({ places }) => (places ? chosenBytes(places) : null)),
+        opened.map(({ items }) => (items ? JSON.stringify(items) : null)),
       ],
     });
   return landed;

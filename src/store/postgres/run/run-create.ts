@@ -5,8 +5,10 @@
 import type { RunId } from '../../../base/ids.ts';
 import { emptyCounts, type ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
 import type { Route } from '../../../domain/run/executor.ts';
+import { jobLimits } from '../../../base/job-limits.ts';
+import { tasksOf } from '../../../domain/run/plan.ts';
 import { runLoadBytes } from '../../../domain/run/run-load.ts';
-import { hostOf, type Subject } from '../../../domain/run/subject.ts';
+import { hostOf, itemOf, type Subject } from '../../../domain/run/subject.ts';
 import type { AuditEntry } from '../../contract/audit.ts';
 import { type NewTask, allHosts } from '../../../domain/run/new-task.ts';
 import type { FirstDispatch, NewRun, RunRecord } from '../../contract/run.ts';
@@ -87,8 +89,11 @@ async function runsWrite(pool: Pool, creations: readonly Creation[], nowMs: numb
   });
 }
 
-function loadOf({ id, createdBy, tasks, subjects }: NewRun): RunLoad {
-  return { id, principal: createdBy.id, bytes: runLoadBytes(tasks.map((task) => subjects[task.subjects]!.length)) };
+function loadOf({ id, createdBy, tasks, subjects, plan = [] }: NewRun): RunLoad {
+  const each = new Set(tasksOf(plan).flatMap((task) => (task.each ? [task.task] : [])));
+  // What a step will have told is not known yet.
+  const executions = tasks.map((task, at) => (each.has(at) ? jobLimits.itemsMax : subjects[task.subjects]!.length));
+  return { id, principal: createdBy.id, bytes: runLoadBytes(executions) };
 }
 
 /** Of a run of several tasks: executions of those that come first, and of no other, are written with it. */
@@ -210,15 +215,20 @@ async function subjectsInsert(tx: Executor, created: readonly Created[]): Promis
   // An array of arrays is one table to PostgreSQL, with rows of one length: lists travel as text and become arrays there.
   await tx.query({
     name: 'subjects-create',
-    text: `INSERT INTO run_subjects (run_id, list, host_ids, host_names)
+    text: `INSERT INTO run_subjects (run_id, list, host_ids, host_names, items)
            SELECT run_id, list, ARRAY(SELECT value::uuid FROM jsonb_array_elements_text(ids) WITH ORDINALITY ORDER BY ordinality),
-             ARRAY(SELECT value FROM jsonb_array_elements_text(names) WITH ORDINALITY ORDER BY ordinality)
-           FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::jsonb[]) AS t(run_id, list, ids, names)`,
+             ARRAY(SELECT value FROM jsonb_array_elements_text(names) WITH ORDINALITY ORDER BY ordinality),
+             CASE WHEN items IS NOT NULL
+               THEN ARRAY(SELECT value FROM jsonb_array_elements_text(items) WITH ORDINALITY ORDER BY ordinality) END
+           FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) AS t(run_id, list, ids, names, items)`,
     values: [
       lists.map(({ id }) => id),
       lists.map(({ at }) => at),
       lists.map(({ list }) => JSON.stringify(list.map((subject) => hostOf(subject)?.id ?? null))),
       lists.map(({ list }) => JSON.stringify(list.map((subject) => hostOf(subject)?.name ?? null))),
+      lists.map(({ list }) =>
+        list.some((subject) => itemOf(subject) !== undefined) ? JSON.stringify(list.map(itemOf)) : null,
+      ),
     ],
   });
 }
@@ -235,6 +245,7 @@ interface NewExecution {
 const VARYING: readonly (readonly [name: string, type: string, pick: (execution: NewExecution) => Cell])[] = [
   ['run_id', 'uuid', ({ runId }) => runId],
   ['task', 'int', ({ task }) => task],
+  ['item', 'text', ({ subject }) => itemOf(subject) ?? null],
   ['dispatched_at_ms', 'bigint', ({ dispatch }) => dispatch?.dispatchedAtMs ?? null],
   ['seq', 'bigint', ({ dispatch }) => dispatch?.run.seq ?? 1],
   ...ROUTE_COLUMNS.map(([name, type, pick]) => [name, type, ({ route }: NewExecution) => pick(route)] as const),

@@ -84,15 +84,22 @@ export async function subjectLists(
   lists: readonly number[],
 ): Promise<ReadonlyMap<number, readonly Subject[]>> {
   if (lists.length === 0) return new Map();
-  const { rows } = await db.query<{ list: number; host_ids: (HostId | null)[]; host_names: (string | null)[] }>({
+  const { rows } = await db.query<{
+    list: number;
+    host_ids: (HostId | null)[];
+    host_names: (string | null)[];
+    items: string[] | null;
+  }>({
     name: 'subject-lists',
-    text: 'SELECT list, host_ids, host_names FROM run_subjects WHERE run_id = $1 AND list = ANY ($2::int[])',
+    text: 'SELECT list, host_ids, host_names, items FROM run_subjects WHERE run_id = $1 AND list = ANY ($2::int[])',
     values: [id, lists],
   });
   return new Map(
     rows.map((row) => [
       row.list,
-      row.host_ids.map((hostId, at) => subjectOf({ host_id: hostId, host_name: row.host_names[at]! })),
+      row.host_ids.map((hostId, at) =>
+        subjectOf({ host_id: hostId, host_name: row.host_names[at]!, item: row.items?.[at] ?? null }),
+      ),
     ]),
   );
 }
