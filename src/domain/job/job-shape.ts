@@ -108,8 +108,8 @@ const StepShape = z.strictObject({
     })
     .optional()
     .describe(
-      'Of a step on a worker: it is done once for each of these, which its script reads as DROVER_ITEM. A list; or ${{ params.NAME }} for the ' +
-        'lines of a text, or ${{ steps.STAGE.STEP.outputs.NAME }} for what a step before it has told',
+      'Of a step on a worker: it is done once for each of these, which its script reads as DROVER_ITEM. A list; or ' +
+        '${{ params.NAME }} for the lines of a text, or ${{ steps.STAGE.STEP.outputs.NAME }} for what a step before it has told',
     ),
   prefer: runFields.prefer.optional(),
   resources: runFields.resources.optional(),

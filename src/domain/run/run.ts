@@ -392,8 +392,9 @@ export class Run<Stream = unknown> {
               // What has told and is over still has told it.
               outputs: isTerminalRun(to) ? this.#outputs.get(task) : undefined,
               decision: to === 'created' ? undefined : this.#conditions.of(task),
+              places: isOpened ? this.#subjects.of(task).places : undefined,
+              items: isOpened ? this.#subjects.of(task).items : undefined,
             }),
-            ...(isOpened ? this.#subjects.of(task) : {}),
           });
       }
     this.#toOpen.clear();

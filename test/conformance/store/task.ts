@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
 import { partitionOf } from '../../../src/domain/run/partition.ts';
 import type { RunPlan } from '../../../src/domain/run/plan.ts';
-import { hostSubject } from '../../../src/domain/run/subject.ts';
+import { hostSubject, itemSubject } from '../../../src/domain/run/subject.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
 import type { TaskChange } from '../../../src/store/contract/owner-commit.ts';
 import type { RunChange } from '../../../src/store/contract/run.ts';
@@ -316,6 +316,29 @@ export function taskConformance(world: () => StoreWorld): void {
         [2, 0, HOSTS[1]],
       ]);
       expect((await store.runFetch(id))!.tasks!.map(({ hostCount }) => hostCount)).toEqual([2, 1, 1]);
+    });
+
+    it('gives a task that is done once for each of several executions of those, and keeps them in a new round', async () => {
+      const { id, fence } = await planned(world());
+      const { store } = world();
+      const over = { ...emptyCounts(), succeeded: 2 };
+      const items = ['a b', "it's", 'a b'];
+      await store.ownerCommit({
+        fence,
+        executions: [0, 1].map((ordinal) => done(id, ordinal, { from: ['waiting'], seq: 2 })),
+        tasks: [
+          { runId: id, task: 0, to: 'succeeded', counts: over, seq: 2 },
+          { runId: id, task: 2, to: 'waiting', counts: waiting(3), openedAtMs: 3, items, seq: 2 },
+        ],
+        runs: [{ runId: id, to: 'running', counts: { ...over, waiting: 3 }, seq: 2 }],
+        timeline: [],
+      });
+      const of = async (): Promise<unknown[]> =>
+        (await store.runSeed(id))!.executions.filter(({ task }) => task === 2).map(({ subject }) => subject);
+      expect(await of()).toEqual(items.map(itemSubject));
+      const named = await store.executionList(id, { hostName: 'a b' }, { limit: 10 });
+      expect(named.items.map(({ ordinal }) => ordinal)).toEqual([0, 2]);
+      expect((await store.runFetch(id))!.tasks!.map(({ hostCount }) => hostCount)).toEqual([2, 1, 3]);
     });
 
     it('keeps a task from moving as no task moves, and tells that the view of the run was behind', async () => {
