@@ -70,7 +70,7 @@ describe('for_each', () => {
     ['targets: all\n        for_each: [a]', '14:9 for_each is for steps without hosts; it goes with worker.'],
     [
       'http: { url: https://a.example/ }\n        worker: all\n        for_each: [a]',
-      '16:9 for_each is for a script or command, which reads its item as DROVER_ITEM.',
+      '15:9 for_each is for a script or command, which reads its item as DROVER_ITEM.',
     ],
     ['worker: all\n        for_each: []', '14:9 for_each: at least 1 entries are wanted.'],
     ['worker: all\n        for_each: a b', '14:19 for_each is a list, or nothing but one expression'],
