@@ -96,6 +96,35 @@ describe('a run with conditions', () => {
     expect(movesOf(settle(run))).toEqual(['1 succeeded', '2 waiting opened', '2 running']);
   });
 
+  it('tells what a stage went by once, and no more of it than a record holds', () => {
+    const outputs = Array.from({ length: 40 }, (_, n) => `{ name: o${n} }`).join(', ');
+    const asked = Array.from({ length: 40 }, (_, n) => `steps.look.outputs.o${n} != "x"`).join(' or ');
+    const run = newRun(
+      planFrom(`- stage: look
+  steps: [{ step: look, command: [x], on_failure: continue, outputs: [${outputs}] }]
+- stage: go
+  when: ${asked}
+  steps:
+    - { step: one, command: [x], needs: [] }
+    - { step: two, command: [x], needs: [] }
+    - { step: three, command: [x], needs: [] }
+`),
+    );
+    settle(run);
+    end(run, 0, END, Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`o${n}`, 'y'.repeat(500)])));
+    const [one, ...others] = run
+      .write(100)
+      .tasks.slice(1)
+      .map(({ decision }) => decision!.stage!);
+    expect(one!.seen.length).toBeGreaterThan(2);
+    expect(JSON.stringify(one).length).toBeLessThan(1_000);
+    expect(one!.seen.at(-1)).toEqual(['…', `${40 - (one!.seen.length - 1)} more`]);
+    expect(others).toEqual([
+      { isMet: true, seen: [] },
+      { isMet: true, seen: [] },
+    ]);
+  });
+
   it('passes over a step whose condition is not met, tells why, and goes on with what needs it', () => {
     const run = newRun(planFrom(LOOK_AND_GO));
     settle(run);

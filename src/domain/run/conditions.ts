@@ -26,7 +26,10 @@ export interface Condition {
   readonly expression: Expression<ConditionRef>;
 }
 
-/** What a condition has come to, and by which values, in the order of the text: cut where they are long, null where there was none. */
+/**
+ * What a condition has come to, and by which values, in the order of the text: cut where they are long, null where there was none, and no
+ * more than a record tells. Of a stage they are told with one of its steps.
+ */
 export interface Verdict {
   readonly isMet: boolean;
   readonly seen: readonly (readonly [name: string, value: string | null])[];
@@ -78,8 +81,24 @@ export interface ConditionSight {
 
 export function decide({ expression }: Condition, sight: ConditionSight): Verdict {
   const valueOf = (ref: ConditionRef): Value | undefined => valueIn(ref, sight);
-  const seen = refsOf(expression).map(({ name, ref }) => [name, shown(valueOf(ref))] as const);
-  return { isMet: testOf(expression)(valueOf), seen };
+  return { isMet: testOf(expression)(valueOf), seen: seenOf(expression, valueOf) };
+}
+
+/** As much of it as a record tells: one is kept with each of the thousands of tasks that a run may have. */
+function seenOf(
+  expression: Condition['expression'],
+  valueOf: (ref: ConditionRef) => Value | undefined,
+): Verdict['seen'] {
+  const seen: [string, string | null][] = [];
+  const refs = refsOf(expression);
+  let left = SEEN_MAX;
+  for (const { name, ref } of refs) {
+    const value = shown(valueOf(ref));
+    left -= name.length + (value?.length ?? 0);
+    if (left < 0) return [...seen, ['…', `${refs.length - seen.length} more`]];
+    seen.push([name, value]);
+  }
+  return seen;
 }
 
 /** A task that had no turn has states and counts too: it is skipped or cancelled, on no host. */
@@ -102,8 +121,9 @@ function valueIn(ref: ConditionRef, { look, round, outputOf }: ConditionSight): 
   }
 }
 
-/** Of a value that a record tells. */
+/** Of a value that a record tells, and of all names and values of a verdict together. */
 const SHOWN_MAX = 100;
+const SEEN_MAX = 800;
 
 function shown(value: Value | undefined): string | null {
   if (value === undefined) return null;
@@ -141,7 +161,9 @@ export class RunConditions {
     // What a stage has come to is written with those of its tasks that had their turn, and holds for the others.
     for (const { when, tasks } of plan) {
       const stage = when && tasks.map(({ task }) => this.#decisions.get(task)?.stage).find((one) => one !== undefined);
-      if (stage) for (const { task } of tasks) this.#decisions.set(task, { stage, ...this.#decisions.get(task) });
+      if (stage)
+        for (const { task } of tasks)
+          this.#decisions.set(task, { stage: { ...stage, seen: [] }, ...this.#decisions.get(task) });
     }
   }
 
@@ -153,7 +175,9 @@ export class RunConditions {
     const { when, tasks } = this.#ofStages[at]!;
     if (!when) return true;
     const stage = decide(when, { ...this.#sight, look });
-    for (const { task } of tasks) this.#decisions.set(task, { stage });
+    // By what it was decided is told once, with the first of them.
+    for (const [n, { task }] of tasks.entries())
+      this.#decisions.set(task, { stage: n === 0 ? stage : { ...stage, seen: [] } });
     return stage.isMet;
   }
 
