@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,7 @@ const EXAMPLES = {
       ends: 1,
     },
   ],
+  'fan-out-fan-in': [{ say: 'Counting primes, a part at a time …', params: ['parts=6'], ends: 0, onWorkers: true }],
 } as const satisfies Record<string, readonly ExampleRun[]>;
 
 const SCRIPT = `#!/bin/sh
@@ -43,6 +44,8 @@ interface ExampleRun {
   readonly params: readonly string[];
   /** The exit code that it is to end with. */
   readonly ends: number;
+  /** It goes to no host. */
+  readonly onWorkers?: boolean;
 }
 type ExampleName = keyof typeof EXAMPLES;
 
@@ -66,10 +69,16 @@ const waiting = new Waiting({
   write: (text) => void process.stderr.write(text),
 });
 waiting.step('Starting server, worker, 8 agents and PostgreSQL …');
-up = spawn(drover, ['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-  detached: true,
-});
+// Never root: nobody, or whoever runs this.
+const processUser = process.getuid?.() === 0 ? 'nobody' : userInfo().username;
+up = spawn(
+  drover,
+  [
+    ...['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'],
+    ...(example === 'fan-out-fan-in' ? ['--process-user', processUser] : []),
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
+);
 up.once('exit', (code) => void (stopping || stop(code ?? 1)));
 
 const ready = await firstLine(up);
@@ -109,10 +118,11 @@ async function runExample(name: ExampleName): Promise<number> {
   chmodSync(hosts, 0o1777);
   const applied = await shown(['job', 'apply', file, '--publish', '--reason', 'demo']);
   if (applied !== 0) return applied;
-  for (const { say, params, ends } of EXAMPLES[name]) {
+  for (const { say, params, ends, onWorkers } of EXAMPLES[name] as readonly ExampleRun[]) {
     if (stopping) return 130;
     process.stderr.write(`\n${say}\n`);
-    const all = ['where=all', `folder=${hosts}`, ...params].flatMap((param) => ['--param', param]);
+    const own = onWorkers ? [] : ['where=all', `folder=${hosts}`];
+    const all = [...own, ...params].flatMap((param) => ['--param', param]);
     const code = await shown(['job', 'run', name, '--yes', ...all]);
     if (code !== ends) return code === 0 ? 1 : code;
   }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import { ChaosApi } from '../chaos/api.ts';
 import { Cluster } from '../support/cluster.ts';
+import { requiring } from '../support/needs.ts';
 import { root } from '../support/source-tree.ts';
 import { until } from '../support/until.ts';
 
@@ -13,7 +14,8 @@ let cluster: Cluster;
 let api: ChaosApi;
 let folder: string;
 beforeAll(async () => {
-  cluster = await Cluster.start({ servers: 1, workers: 1, agents: 4 });
+  const asRoot = process.getuid?.() === 0 ? ['--process-user', 'nobody'] : [];
+  cluster = await Cluster.start({ servers: 1, workers: 1, agents: 4, workerArgs: asRoot });
   api = new ChaosApi(cluster.urls, cluster.token);
   folder = join(cluster.folder, 'hosts');
   mkdirSync(folder);
@@ -54,6 +56,28 @@ it('roll a version out as far as hosts are healthy, and take it back where one i
   const back = ['failed', 'restart failed', 'roll-back succeeded', 'tidy succeeded'];
   expect(await run('rolling-restart', { version: 'v3', break_on: 'host-2' })).toEqual(back);
   expect(served()).toEqual(['v2', 'v2', 'v2', 'v2']);
+});
+
+requiring('root').describe('of workers', () => {
+  it('cut work into parts, and put together what was found', async () => {
+    await published('fan-out-fan-in');
+    const { body: begun } = await api.post('/api/v1/jobs/fan-out-fan-in/runs', { params: { below: 1_000, parts: 7 } });
+    const ended = await until('the run to end', async () => {
+      const one = (await api.get(`/api/v1/runs/${String(begun.id)}`)).body as unknown as Schemas['RunDetail'];
+      return isTerminalRun(one.state) ? one : undefined;
+    });
+    const steps = ended.stages![0]!.steps.map(({ step, state, hostCount, outputs }) => [
+      step,
+      state,
+      hostCount,
+      outputs,
+    ]);
+    expect([ended.state, ...steps.slice(1)]).toEqual([
+      'succeeded',
+      ['search', 'succeeded', 7, { found: 168 }],
+      ['tell', 'succeeded', 1, undefined],
+    ]);
+  });
 });
 
 it('are all tried here, and named by the demo', () => {
