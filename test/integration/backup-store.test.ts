@@ -89,7 +89,7 @@ async function fill(db: TestDatabase): Promise<void> {
       [HOST, JUMP],
     ],
     [
-      "INSERT INTO job (id, name, created_at_ms, changed_at_ms, last_version, draft_version) VALUES ($1, 'j', 1, 2, 1, 1)",
+      "INSERT INTO job (id, name, created_at_ms, changed_at_ms, last_version, numbered, draft_version) VALUES ($1, 'j', 1, 2, 1, 1, 1)",
       [HOST],
     ],
     [
