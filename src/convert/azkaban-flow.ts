@@ -3,7 +3,7 @@ import { isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from
 import { jobLimits } from '../base/job-limits.ts';
 import type { JoinRule } from '../domain/flow/join.ts';
 import type { AzkabanFlow } from './azkaban-model.ts';
-import { AzkabanValues, type Scope, type ScopedProperty } from './azkaban-properties.ts';
+import { AzkabanValues, PropertyNames, type Scope, type ScopedProperty } from './azkaban-properties.ts';
 import { nodeParts } from './azkaban-work.ts';
 import type { Remark, SourceFile } from './conversion.ts';
 import type { SourceNode } from './flow-graph.ts';
@@ -39,7 +39,7 @@ class FlowReader {
   readonly #counter: LineCounter;
   readonly #faults: Remark[];
   readonly #remarks: Remark[] = [];
-  readonly #values = new AzkabanValues();
+  readonly #values = new AzkabanValues(new PropertyNames());
   readonly #shared: ScopedProperty[] = [];
   #left = jobLimits.jobStepsMax;
 

@@ -1,7 +1,7 @@
 /** `.job` files: who depends on whom, and which flows they make. */
 import { jobLimits } from '../base/job-limits.ts';
 import type { AzkabanFlow } from './azkaban-model.ts';
-import { AzkabanValues, propertyIn, type Scope, type ScopedProperty } from './azkaban-properties.ts';
+import { AzkabanValues, PropertyNames, type Scope, type ScopedProperty } from './azkaban-properties.ts';
 import { nodeParts } from './azkaban-work.ts';
 import type { Place, Remark } from './conversion.ts';
 import type { SourceNode } from './flow-graph.ts';
@@ -46,6 +46,7 @@ export function jobNodes(files: readonly JobFile[], faults: Remark[]): AzkabanFl
     ];
     jobs.set(name, { name, job, needs, file: job.file, line: 1 });
   }
+  const properties = new PropertyNames();
   const needed = new Set([...jobs.values()].flatMap(({ needs }) => needs));
   const embedded = new Set([...jobs.values()].flatMap(({ job }) => valueOf(job, 'flow.name') ?? []));
   const ends = [...jobs.values()].filter(({ name }) => !needed.has(name));
@@ -58,7 +59,7 @@ export function jobNodes(files: readonly JobFile[], faults: Remark[]): AzkabanFl
   let left = PROJECT_NODES_MAX;
   return ends.flatMap((end): AzkabanFlow[] => {
     if (left <= 0) return [];
-    const values = new AzkabanValues();
+    const values = new AzkabanValues(properties);
     const remarks: Remark[] = embedded.has(end.name)
       ? [
           {
@@ -108,7 +109,7 @@ function flowNodes(
     if (budget.left-- <= 0) break;
     for (const need of named.needs) wanted.add(need);
     const { job, needs, file, line } = named;
-    const typed = propertyIn([job.own, ...job.scope], 'type');
+    const typed = values.properties.find([job.own, ...job.scope], 'type');
     if (typed) values.used.add(typed);
     const type = typed?.value.trim() ?? '';
     const same = { name, needs, rule: 'all-succeeded' as const, file, line };

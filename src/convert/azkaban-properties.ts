@@ -28,22 +28,24 @@ const FILLED_MAX = 100_000;
 const ALL_FILLED_MAX = 20_000_000;
 const REFERENCE = /\$\{([^${}]*)\}/g;
 
-/** The nearest of that name, and in one place the last. */
-export function propertyIn(scope: Scope, name: string): ScopedProperty | undefined {
-  for (const level of scope) {
-    const found = byName(level).get(name);
-    if (found) return found;
+/** Properties of a project by their names. Texts ask as often as they name a value, so each place is looked through once. */
+export class PropertyNames {
+  readonly #known = new WeakMap<Scope[number], ReadonlyMap<string, ScopedProperty>>();
+
+  /** The nearest of that name, and in one place the last. */
+  find(scope: Scope, name: string): ScopedProperty | undefined {
+    for (const level of scope) {
+      const found = this.at(level, name);
+      if (found) return found;
+    }
+    return undefined;
   }
-  return undefined;
-}
 
-const LEVELS = new WeakMap<Scope[number], ReadonlyMap<string, ScopedProperty>>();
-
-/** The last of each name. Texts ask as often as they name a value, so each place is looked through once. */
-function byName(level: Scope[number]): ReadonlyMap<string, ScopedProperty> {
-  const known = LEVELS.get(level) ?? new Map(level.map((property) => [property.key, property]));
-  LEVELS.set(level, known);
-  return known;
+  at(level: Scope[number], name: string): ScopedProperty | undefined {
+    const known = this.#known.get(level) ?? new Map(level.map((property) => [property.key, property]));
+    this.#known.set(level, known);
+    return known.get(name);
+  }
 }
 
 /** What is said of one that stands in no job. */
@@ -59,9 +61,15 @@ const MAILS = /^(?:failure|success|notify)\.emails$/;
 export class AzkabanValues {
   /** Properties that stand in the job: by what they say, or as its parameters. */
   readonly used = new Set<ScopedProperty>();
+  readonly properties: PropertyNames;
   readonly #names = Names.parameters();
   readonly #parameters = new Map<string, DraftParameter>();
   #allLeft = ALL_FILLED_MAX;
+
+  /** `properties`: of the project, for all of its flows. */
+  constructor(properties: PropertyNames) {
+    this.properties = properties;
+  }
 
   get parameters(): DraftParameter[] {
     return [...this.#parameters.values()];
@@ -119,9 +127,9 @@ export class AzkabanValues {
       faults.push({ ...place, what: `\${${name}} stands for itself in the end: a circle of values.` });
       return length;
     }
-    const property = propertyIn(scope, name);
+    const property = this.properties.find(scope, name);
     if (property) this.used.add(property);
-    const isOwn = property !== undefined && byName(scope[0]!).get(name) === property;
+    const isOwn = property !== undefined && this.properties.at(scope[0]!, name) === property;
     if (property && (isOwn || REFERENCE_ONCE.test(property.value)))
       return this.#fill(property.value, scope, property, faults, into, depth + 1, length);
     into.push({ kind: 'parameter', name: this.#parameter(name, property) });

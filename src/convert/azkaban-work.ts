@@ -1,6 +1,6 @@
 /** What one node of Azkaban does, by its properties, as work of a step: the same for `.job` files and flows of version 2.0. */
 import { limits } from '../base/limits.ts';
-import { leftOver, propertyIn, type AzkabanValues, type Scope, type ScopedProperty } from './azkaban-properties.ts';
+import { leftOver, type AzkabanValues, type Scope, type ScopedProperty } from './azkaban-properties.ts';
 import type { Place, Remark } from './conversion.ts';
 import { splitWords, textOf, wordOf, type FilledText } from './filled-text.ts';
 import type { SourceNode } from './flow-graph.ts';
@@ -122,7 +122,7 @@ class WorkReader {
 
   /** Its own, or that of the nearest folder. */
   #find(key: string): ScopedProperty | undefined {
-    const property = propertyIn(this.#node.scope, key);
+    const property = this.#values.properties.find(this.#node.scope, key);
     if (property) this.#values.used.add(property);
     return property;
   }

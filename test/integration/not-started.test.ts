@@ -74,7 +74,7 @@ const NEVER = [
   ...['signature-invalid', 'agent-busy', 'output-limit', 'agent-replaced', 'host-rebooted', 'status-unknown'],
   ...['link-lost', 'deadline-guard', 'failure-limit', 'rollout-declined', 'cancelled-by-user'],
 ];
-/** Where they are provoked, and as what: a kernel that refuses processes, a line that is cut at the right byte. */
+/** Where they are provoked, and as what: a kernel that refuses processes, a line that is cut at the right byte, a call. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'work-kind-unknown': 'test/conformance/ledger.ts',
   'spawn-failed': 'src/engines/ssh/remote/remote-supervisor.test.ts',
@@ -83,6 +83,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'ssh-key-unreadable': 'test/integration/ssh-login.test.ts',
   'ssh-path-invalid': 'test/integration/ssh-connections.test.ts',
   'ssh-lost': 'test/integration/ssh-login.test.ts',
+  'call-not-allowed': 'test/integration/calls-reach.test.ts',
+  'call-unreachable': 'test/integration/calls-ledger.test.ts',
+  'call-broken': 'test/integration/calls-ledger.test.ts',
+  'worker-restarted': 'test/integration/calls-ledger.test.ts',
 };
 
 it('every reason of docs/ERRORS.md for not beginning on a host is tried here, or says where', () => {
