@@ -99,11 +99,14 @@ it('says of a step that failed by its outputs alone which are missing', async ()
   );
   expect(told.title).toBe('[failed] look: outputs of 1 step missing');
   expect(told.text).toContain('Step ask: The output v is missing: host-1 has not told it.');
-  // What failed so on no host is not to be repeated on any, and the refusal says what can be done.
-  const { stderr } = await runCli(['runs', 'retry', 'last', '--failed'], {
+  // No host has failed, and the step has: a retry of what failed is of that step.
+  const again = await runCli(['runs', 'retry', 'last', '--failed'], {
     DROVER_URL: cluster.urls[0]!,
     DROVER_TOKEN: cluster.token,
   });
-  expect(stderr).toContain('1 succeeded');
-  expect(stderr).toContain('Repeat all of it (all states)');
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('The output v is missing')]);
+  const { items } = (await (
+    await fetch(`${cluster.urls[0]}/api/v1/runs?limit=1`, { headers: { authorization: `Bearer ${cluster.token}` } })
+  ).json()) as { items: { round: number; state: string }[] };
+  expect(items).toMatchObject([{ round: 2, state: 'failed' }]);
 });
