@@ -56,7 +56,8 @@ async function shown(message: string): Promise<string> {
 
 /** Help of a group does for a command of it that there is not; but whoever calls for it hears that, and a script does not go on. */
 async function helped(error: CommanderError, words: readonly string[]): Promise<number> {
-  if (error.code !== 'commander.helpDisplayed') return EXIT.succeeded;
+  const isOfAll = words.every((word) => word.startsWith('-'));
+  if (error.code !== 'commander.helpDisplayed' || isOfAll) return EXIT.succeeded;
   const { strayWord } = await import('./word-fault.ts');
   const all = new Command('drover');
   await addCommands(all, 'completion');

@@ -35,7 +35,7 @@ async function printSteps(
   { outputs, task: only }: { readonly outputs: boolean; readonly task?: number },
 ): Promise<void> {
   const { runDetail, namesIn } = await import('./run-steps.ts');
-  const { stageLines } = await import('./run-text.ts');
+  const { stageLines } = await import('./stage-text.ts');
   const detail = await runDetail(session, run.id);
   const paint = paintOf('stdout');
   for (const [task, name] of outputs ? namesIn(detail) : []) {

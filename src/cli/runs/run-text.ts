@@ -1,11 +1,8 @@
 /** What a run does, in words: as it was asked for, before and after. */
 import type { Schemas } from '@drover/sdk';
 import { formatDurationMs } from '../../base/duration.ts';
-import { given } from '../../base/given.ts';
-import { isTerminalRun } from '../../domain/flow/run-machine.ts';
 import { timeText } from '../render.ts';
-import { gateLines, gateText } from './gate-text.ts';
-import { cutText, plainText } from '../text-width.ts';
+import { plainText } from '../text-width.ts';
 
 type RunDetail = Schemas['RunDetail'];
 type Step = Schemas['RunStep'];
@@ -26,7 +23,6 @@ type Said =
 type CarriedStep = Step & Required<Pick<Step, Said>>;
 
 const SCRIPT_LINES_SHOWN = 40;
-const OUTPUT_COLUMNS = 80;
 
 export function whatText(run: {
   readonly command?: readonly string[];
@@ -107,83 +103,6 @@ export function rolloutText({ rollout }: Pick<Step, 'rollout'>, utc: boolean): s
 /** Whether it is of one command or script, whose settings are its own; a run of a job has those of its steps. */
 export function isOfOneTask(run: RunDetail): run is RunDetail & CarriedStep {
   return run.job === undefined;
-}
-
-/** Stages and their steps in order, with how far each has come. */
-export function stageLines({ id, stages = [] }: Pick<RunDetail, 'id' | 'stages'>, utc: boolean): string[] {
-  const names = stages.flatMap(({ stage, steps }) => [stage, ...steps.map(({ step }) => `  ${step}`)]);
-  const width = Math.max(0, ...names.map((name) => plainText(name).length));
-  const line = (name: string, rest: string): string => `${plainText(name).padEnd(width)}  ${rest}`.trimEnd();
-  return stages.flatMap(({ stage, when, condition, finally: isFinally, needs, steps }) => [
-    line(
-      stage,
-      [
-        isFinally ? 'finally' : '',
-        needs.length === 0 ? '' : `after ${needs.join(', ')}`,
-        when === 'all-succeeded' ? '' : when,
-      ]
-        .filter(Boolean)
-        .join(', '),
-    ),
-    ...conditionLines('  ', condition, steps.find(({ decision }) => decision?.stage)?.decision?.stage),
-    ...steps.flatMap(
-      ({ step, state, counts, hostCount, worker, openedAt, onFailure, outputs, outputsFault, rollout, ...asked }) => [
-        line(
-          `  ${step}`,
-          [
-            state.padEnd(10),
-            gateText({ step, ...asked }, isTerminalRun(state), utc) ??
-              (worker !== undefined
-                ? `on worker: ${plainText(worker)}`
-                : state === 'created'
-                  ? `${hostCount} hosts`
-                  : `${counts.succeeded} of ${hostCount}`),
-            onFailure === 'continue' && state !== 'succeeded' ? 'may fail' : '',
-            openedAt === undefined ? '' : `since ${timeText(openedAt, utc)}`,
-            isTerminalRun(state) ? '' : rolloutText(given({ rollout }), utc),
-          ]
-            .filter(Boolean)
-            .join('  '),
-        ),
-        ...gateLines({ step, ...asked }, `${stage}/${step}`, id, utc).map((text) => `    ${text}`),
-        ...conditionLines('    ', asked.condition, asked.decision?.step),
-        ...chosenLines(asked),
-        ...Object.entries(outputs ?? {}).map(([name, value]) => `    ${plainText(name)}: ${outputText(value)}`),
-        ...(outputsFault === undefined ? [] : [`    ${plainText(outputsFault)}`]),
-      ],
-    ),
-  ]);
-}
-
-/** Hosts of a step before, and how many of them were chosen. */
-function chosenLines({ chooses, each, decision }: Pick<Step, 'chooses' | 'each' | 'decision'>): string[] {
-  if (each !== undefined) {
-    const items = decision?.items;
-    return [`    for each of ${plainText(each)}${items === undefined ? '' : `: ${items.count}`}`];
-  }
-  if (chooses === undefined) return [];
-  const hosts = decision?.hosts;
-  return [`    on ${plainText(chooses)}${hosts === undefined ? '' : `: ${hosts.chosen} of ${hosts.of}`}`];
-}
-
-/** A condition as the job says it, and what it has come to. */
-function conditionLines(
-  indent: string,
-  condition: string | undefined,
-  verdict: NonNullable<Step['decision']>['step'],
-): string[] {
-  if (condition === undefined) return [];
-  const values = Object.entries(verdict?.values ?? {}).map(
-    ([name, value]) => `${name} ${value === null ? 'has no value' : `is ${value}`}`,
-  );
-  const came = verdict && `${verdict.met ? 'met' : 'not met'}${values.length === 0 ? '' : ` (${values.join(', ')})`}`;
-  return [`${indent}when ${plainText(condition)}${came === undefined ? '' : `: ${plainText(came)}`}`];
-}
-
-/** Of a step, on one line. */
-function outputText(value: NonNullable<Step['outputs']>[string]): string {
-  const text = Array.isArray(value) ? value.join(', ') : String(value);
-  return cutText(plainText(text), OUTPUT_COLUMNS);
 }
 
 /** How long a run took, without the time that it lay idle between a round and its retry; empty while it is not over. */

@@ -20,7 +20,7 @@ import { executionsOf } from './executions.ts';
 import { runIdOf } from './run-id.ts';
 import type { OutputValues, WithValues } from './values.ts';
 import type { ValuesFlags } from './values-command.ts';
-import { isOfOneTask, rolloutText, runTookText, settingRows, stageLines, tookText, whatText } from './run-text.ts';
+import { isOfOneTask, rolloutText, runTookText, settingRows, tookText, whatText } from './run-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { cutText, plainText } from '../text-width.ts';
 import type { SaidFlags, Wish, WishFlags } from './wish.ts';
@@ -265,6 +265,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     if (every || execution.state !== 'succeeded') executions.push({ ...execution, ...(await values.of(execution)) });
     if (!every && executions.length >= SHOWN_MAX) break;
   }
+  const { stageLines } = await import('./stage-text.ts');
   const { timelineText } = await import('./timeline-text.ts');
   const { valuesText } = await import('./values-command.ts');
   await answer(flags, { run, timeline, executions }, () => {
