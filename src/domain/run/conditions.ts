@@ -28,7 +28,7 @@ export interface Condition {
 
 /**
  * What a condition has come to, and by which values, in the order of the text: cut where they are long, null where there was none, and no
- * more than a record tells. Of a stage they are told with one of its steps.
+ * more than a record tells.
  */
 export interface Verdict {
   readonly isMet: boolean;
@@ -161,9 +161,7 @@ export class RunConditions {
     // What a stage has come to is written with those of its tasks that had their turn, and holds for the others.
     for (const { when, tasks } of plan) {
       const stage = when && tasks.map(({ task }) => this.#decisions.get(task)?.stage).find((one) => one !== undefined);
-      if (stage)
-        for (const { task } of tasks)
-          this.#decisions.set(task, { stage: { ...stage, seen: [] }, ...this.#decisions.get(task) });
+      if (stage) for (const { task } of tasks) this.#decisions.set(task, { stage, ...this.#decisions.get(task) });
     }
   }
 
@@ -175,9 +173,7 @@ export class RunConditions {
     const { when, tasks } = this.#ofStages[at]!;
     if (!when) return true;
     const stage = decide(when, { ...this.#sight, look });
-    // By what it was decided is told once, with the first of them.
-    for (const [n, { task }] of tasks.entries())
-      this.#decisions.set(task, { stage: n === 0 ? stage : { ...stage, seen: [] } });
+    for (const { task } of tasks) this.#decisions.set(task, { stage });
     return stage.isMet;
   }
 
