@@ -48,7 +48,10 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
   mustHaveRoom(
     tables,
     run.createdBy.id,
-    run.tasks.map(({ subjects }) => run.subjects[subjects]!.length),
+    runLoadBytes(
+      run.tasks.map(({ subjects }) => run.subjects[subjects]!.length),
+      run.plan,
+    ),
   );
   const placed = new Map(dispatch?.executions.map((execution) => [execution.ordinal, execution]));
   const tasks = run.tasks.map(({ spec, sealedSecrets, subjects, isFirst }): TaskRow => {
@@ -133,14 +136,17 @@ export function runCreate(tables: MemoryTables, run: NewRun, audit: AuditEntry, 
 }
 
 /** Of each task. */
-function hostsOf({ tasks }: RunRow): number[] {
-  return tasks.map(({ subjects }) => subjects.length);
+function loadOf({ run, tasks }: RunRow): number {
+  return runLoadBytes(
+    tasks.map(({ subjects }) => subjects.length),
+    run.plan,
+  );
 }
 
-/** `hosts`: of each task of what is about to begin. */
-function mustHaveRoom(tables: MemoryTables, principal: string, hosts: readonly number[]): void {
+/** `more`: bytes of what is about to begin. */
+function mustHaveRoom(tables: MemoryTables, principal: string, more: number): void {
   const own = [...tables.runs.values()].filter((row) => row.isActive && row.principal === principal);
-  const bytes = own.reduce((sum, row) => sum + runLoadBytes(hostsOf(row)), runLoadBytes(hosts));
+  const bytes = own.reduce((sum, row) => sum + loadOf(row), more);
   if (bytes > jobLimits.runsUnderWayBytesMax) throw tooManyRuns();
 }
 
@@ -299,7 +305,7 @@ export function runRetry(
     run.plan && isGate(specOf(tables, task).work) ? gateBefore(task.state, task.gate, states) : undefined,
   );
   if (chosen.length === 0 && !gates.some((gate) => gate?.isAgain)) return { kind: 'nothing-to-retry' };
-  mustHaveRoom(tables, audit.actor.id, hostsOf(row));
+  mustHaveRoom(tables, audit.actor.id, loadOf(row));
   const seq = run.seq + 1;
   for (const execution of chosen) {
     supersede(row, execution);

@@ -5,8 +5,6 @@
 import type { RunId } from '../../../base/ids.ts';
 import { emptyCounts, type ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
 import type { Route } from '../../../domain/run/executor.ts';
-import { jobLimits } from '../../../base/job-limits.ts';
-import { tasksOf } from '../../../domain/run/plan.ts';
 import { runLoadBytes } from '../../../domain/run/run-load.ts';
 import { hostOf, itemOf, type Subject } from '../../../domain/run/subject.ts';
 import type { AuditEntry } from '../../contract/audit.ts';
@@ -89,11 +87,9 @@ async function runsWrite(pool: Pool, creations: readonly Creation[], nowMs: numb
   });
 }
 
-function loadOf({ id, createdBy, tasks, subjects, plan = [] }: NewRun): RunLoad {
-  const each = new Set(tasksOf(plan).flatMap((task) => (task.each ? [task.task] : [])));
-  // What a step will have told is not known yet.
-  const executions = tasks.map((task, at) => (each.has(at) ? jobLimits.itemsMax : subjects[task.subjects]!.length));
-  return { id, principal: createdBy.id, bytes: runLoadBytes(executions) };
+function loadOf({ id, createdBy, tasks, subjects, plan }: NewRun): RunLoad {
+  const executions = tasks.map((task) => subjects[task.subjects]!.length);
+  return { id, principal: createdBy.id, bytes: runLoadBytes(executions, plan) };
 }
 
 /** Of a run of several tasks: executions of those that come first, and of no other, are written with it. */

@@ -226,7 +226,10 @@ export async function runRetry(
     const before = await tasksBefore(tx, run, again, states);
     if (![...before.values()].some(({ isAgain }) => isAgain)) return { kind: 'nothing-to-retry' };
     const opened = roundOpened(runRecord(run), before);
-    const bytes = runLoadBytes([...before.values()].map(({ hostCount }) => hostCount));
+    const bytes = runLoadBytes(
+      [...before.values()].map(({ hostCount }) => hostCount),
+      runRecord(run).plan,
+    );
     const updated = await tx.query<RunRow>(
       `UPDATE run SET state = $5, round = round + 1, round_started_at_ms = $2, finished_at_ms = NULL,
          earlier_rounds_ms = earlier_rounds_ms + greatest(
