@@ -152,6 +152,9 @@ describe('a call of a job', () => {
       outcome: { kind: 'unknown' },
     });
     expect(far.received).toHaveLength(1);
-    expect((await cli('workers', 'show', 'worker-1')).stdout).toMatch(/^calls +high +0 +0 of 100/m);
+    // What a worker has under way is heard of a moment after its link.
+    await until('its lanes to be told', async () =>
+      /^calls +high +0 +0 of 100/m.test((await cli('workers', 'show', 'worker-1')).stdout),
+    );
   });
 });
