@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { given } from '../../src/base/given.ts';
-import type { Cluster } from '../support/cluster.ts';
+import { INHERITED_FD, type Cluster } from '../support/cluster.ts';
 import { requiring } from '../support/needs.ts';
 import { testCluster } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
@@ -71,6 +71,12 @@ requiring('root').describe('a task without hosts', () => {
     expect(execution).not.toHaveProperty('host');
     expect(await outputOf(id)).toBe('nobody\n0\n/\n');
     expect(await json(`/runs/${id}`)).toMatchObject({ hostCount: 0, targets: 'on worker: all', worker: 'all' });
+  });
+
+  it('is given no file that its worker was started with', async () => {
+    const id = await start({ script: `test -e /proc/self/fd/${INHERITED_FD}; echo $?` });
+    await stateIs(id, 'succeeded');
+    expect(await outputOf(id)).toBe('1\n');
   });
 
   it('tells output values, is given secrets that nobody sees, and reads nothing of its worker', async () => {

@@ -29,6 +29,8 @@ import { until } from './until.ts';
 
 const ACTOR: Actor = { kind: 'system', id: 'test', name: 'test' };
 const JOIN_MS = 3_600_000;
+/** Beyond those that Node marks by itself. */
+export const INHERITED_FD = 40;
 
 export class ManagedProcess {
   readonly name: string;
@@ -75,7 +77,8 @@ export class ManagedProcess {
       ? [process.execPath, ...process.execArgv, this.#program, ...this.#args]
       : [this.#program, ...this.#args];
     const child = spawn(command!, args, {
-      stdio: ['ignore', log, log],
+      // As a shell starts it that has a file open of its own, which is nobody else's to read or write.
+      stdio: ['ignore', log, log, ...Array.from({ length: INHERITED_FD - 3 }, () => 'ignore' as const), log],
       env: {
         PATH: process.env.PATH ?? '',
         HOME: process.env.HOME ?? '/',
