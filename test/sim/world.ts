@@ -270,7 +270,10 @@ export class World implements Surroundings {
     } else if (sim.chance(0.5)) this.#pause(run.id);
   }
 
-  /** Somebody lets it go on after a while, and asks again until it does. Both may be told to nobody: then it is found. */
+  /**
+   * Somebody lets it go on after a while, and asks again until it does. Both may be told to nobody: then it is found. He looks on when the
+   * run has ended: what he asked for may land once somebody has opened it again.
+   */
   #pause(id: RunId): void {
     const { sim } = this;
     const ask = (wish: 'runPauseRequest' | 'runResumeRequest'): void => {
@@ -283,8 +286,9 @@ export class World implements Surroundings {
     };
     const resume = (): void => {
       const run = this.database.tables.runs.get(id)!.run;
-      if (isTerminalRun(run.state)) return;
-      if (run.pausedAtMs !== undefined) ask('runResumeRequest');
+      const isEnded = isTerminalRun(run.state);
+      if (isEnded && this.#isOver) return;
+      if (!isEnded && run.pausedAtMs !== undefined) ask('runResumeRequest');
       sim.after(5_000, resume);
     };
     ask('runPauseRequest');
