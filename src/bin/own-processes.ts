@@ -51,7 +51,7 @@ export function ownProcesses(
   // Those who run there have to get to their scripts: what is in the folder stays ours alone.
   else chmodSync(dataDir, 0o711);
   const dir = join(dataDir, 'processes');
-  const { ledger } = createProcessLedger({ dataDir: dir, clock, log, user, concurrent: capacity });
+  const { ledger } = createProcessLedger({ dataDir: dir, clock, log, user, concurrent: capacity, leavesNothing: true });
   if (account!.uid !== own.uid) chmodSync(dir, 0o711);
   return { ledger, capacity, room: new OwnRoom(() => sampleOf(dir)) };
 }

@@ -63,7 +63,12 @@ export class ProcessLauncher {
   }
 
   /** The supervisor. Without a pid it could not be made, and its `error` says why. */
-  launch(attempt: AttemptId, order: ScriptOrder, { hostId, hostName }: AttemptSubject): ChildProcess | Refusal {
+  launch(
+    attempt: AttemptId,
+    order: ScriptOrder,
+    { hostId, hostName }: AttemptSubject,
+    group?: string,
+  ): ChildProcess | Refusal {
     const { spool, platform, coreLimit, user: only } = this.#options;
     const { user = only, work } = order;
     if (only !== undefined && user !== only)
@@ -108,6 +113,7 @@ export class ProcessLauncher {
         cwd: plan.enter === undefined && folderLack(plan.cwd) === undefined ? plan.cwd : '/',
         stdio: streams,
         coreLimit,
+        group,
       };
       return platform.launch({ ...launch, ...given({ waiting: this.#waitingFor(attempt, launch) }) });
     } catch (error) {

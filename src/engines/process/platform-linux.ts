@@ -247,7 +247,7 @@ function cgroupKill(path: string): void {
   }
 }
 
-/** False while somebody lives in it: then it is left for the next prune. */
+/** False while somebody lives in it: what a script left on its host on purpose keeps its group, until the host restarts. */
 function cgroupRemove(path: string): boolean {
   try {
     rmdirSync(path);

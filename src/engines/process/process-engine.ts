@@ -3,8 +3,8 @@
  * sweep for all) → end. Its children outlive it; a successor finds them by the trace, by their files or by their mark
  * (find-process.ts), and goes on.
  *
- * Background processes that a script leaves behind on purpose are left alone when it ends by itself; on cancel and
- * time-out nothing of its tree survives.
+ * Background processes that a script leaves behind on purpose are left alone when it ends by itself, unless nothing is to
+ * be left here (`leavesNothing`); on cancel and time-out nothing of its tree survives.
  */
 import { Packr } from 'msgpackr';
 import { pause, type Clock } from '../../base/clock.ts';
@@ -57,6 +57,11 @@ export interface ProcessEngineOptions {
   /** All work runs as this user of the machine, and an order for another is refused; as the order says, unless given. */
   readonly user?: string;
   readonly clock: Clock;
+  /**
+   * What an attempt leaves behind is killed before its end is told: with the user that all work here has, it would see what others are
+   * given after it. Where control groups may be made, each attempt is in one from before it begins, and nothing of it gets away.
+   */
+  readonly leavesNothing?: boolean;
   /** For tests of hosts without control groups. */
   readonly useCgroups?: boolean;
   /** Of what one attempt writes, both streams and what it tells of output values together. */
@@ -135,7 +140,9 @@ export class ProcessEngine implements Engine<ScriptWork> {
   }
 
   begin(attempt: AttemptId, order: ScriptOrder, subject: AttemptSubject, sink: AttemptSink): Held | Refusal {
-    const child = this.#launcher.launch(attempt, order, subject);
+    const cgroup = this.#options.leavesNothing ? this.#groupMade(attempt) : undefined;
+    const child = this.#launcher.launch(attempt, order, subject, cgroup);
+    if (('refused' in child || child.pid === undefined) && cgroup !== undefined) this.#platform.groupRemove(cgroup);
     if ('refused' in child) return child;
     if (child.pid === undefined) {
       child.once('error', (error) => {
@@ -145,20 +152,19 @@ export class ProcessEngine implements Engine<ScriptWork> {
       return { stop: () => undefined };
     }
     const now = this.#clock.monotonicMs();
-    return this.#follow(
-      new RunningAttempt({
-        platform: this.#platform,
-        attempt,
-        killAfterMs: order.killAfterMs,
-        sink,
-        folder: this.#spool.folder(attempt),
-        cgroup: undefined,
-        supervisorPid: child.pid,
-        child,
-        deadlineAt: now + order.timeoutMs,
-      }),
-      now,
-    );
+    const running = new RunningAttempt({
+      platform: this.#platform,
+      attempt,
+      killAfterMs: order.killAfterMs,
+      sink,
+      folder: this.#spool.folder(attempt),
+      cgroup,
+      supervisorPid: child.pid,
+      child,
+      deadlineAt: now + order.timeoutMs,
+    });
+    if (cgroup !== undefined) running.adopting = Promise.resolve();
+    return this.#follow(running, now);
   }
 
   async resume(attempt: AttemptId, trace: Trace, sink: AttemptSink): Promise<Held | Absent | Unknown> {
@@ -245,6 +251,12 @@ export class ProcessEngine implements Engine<ScriptWork> {
     return this.#cgroupBase === undefined ? undefined : `${this.#cgroupBase}/drover-${attempt}`;
   }
 
+  /** Undefined where none may be made. One of an earlier beginning of it, which came to nothing, will do. */
+  #groupMade(attempt: string): string | undefined {
+    const path = this.#cgroupOf(attempt);
+    return path !== undefined && this.#platform.groupCreate(path) ? path : undefined;
+  }
+
   // — looking —
 
   #scheduleSweep(delayMs: number): void {
@@ -277,6 +289,8 @@ export class ProcessEngine implements Engine<ScriptWork> {
     const ending = running.look();
     if (!running.isKilling && ending === undefined && running.isDue(now)) running.beginKill('timed_out', now);
     if (now >= running.nextSizeLookAt) this.#lookAtSize(running, now);
+    // Its tree is looked for by its session and its mark too: what was begun before a restart need not be in a group.
+    if (ending !== undefined && this.#options.leavesNothing && !running.isKilling) running.beginSweepUp(now);
     if (now - running.firstLookAt > ADOPT_AFTER_MS && !running.adopting && ending === undefined)
       running.adopting = this.#adopt(running);
     const over = running.isKilling
@@ -307,8 +321,8 @@ export class ProcessEngine implements Engine<ScriptWork> {
 
   /** What lives longer gets a control group of its own, from which nothing of it can escape. */
   async #adopt(running: RunningAttempt): Promise<void> {
-    const path = this.#cgroupOf(running.attempt);
-    if (path === undefined || !this.#platform.groupCreate(path)) return;
+    const path = this.#groupMade(running.attempt);
+    if (path === undefined) return;
     running.cgroup = path;
     await this.#platform.groupAdopt(path, () =>
       this.#running.has(running) ? running.tree().map(({ pid }) => pid) : [],

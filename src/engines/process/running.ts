@@ -140,10 +140,19 @@ export class RunningAttempt {
   }
 
   beginKill(cause: KillCause, now: number): void {
+    // It has ended by itself already.
+    if (this.isKilling && this.killCause === undefined) return;
     this.killCause ??= cause;
-    if (this.#termAt > 0) return;
+    if (this.isKilling) return;
     this.#termAt = now;
     this.#killAt = now + this.#killAfterMs;
+    this.#nextSignalAt = 0;
+  }
+
+  /** It has ended by itself, and what it left behind goes at once; how it ended stays what it is. */
+  beginSweepUp(now: number): void {
+    this.#termAt = now;
+    this.#killAt = now;
     this.#nextSignalAt = 0;
   }
 

@@ -1,7 +1,7 @@
 /** What a supervisor is begun with, whoever begins it: supervisor.ts anew, or waiting-supervisors.ts of one that is there. */
 import type { ChildProcess } from 'node:child_process';
 
-/** In the file `status`, where nothing of the script has run: its leader has no supervisor, or that could not enter the folder. */
+/** In the file `status`, where nothing of the script has run: its leader has no supervisor, or did not get into its folder or its group. */
 export const UNBEGUN = 'unbegun';
 
 export interface Launch {
@@ -12,6 +12,8 @@ export interface Launch {
   readonly cwd: string;
   /** As `ulimit -S -c` takes it; absent, ours. The supervisor keeps ours in any case: secrets are in its environment. */
   readonly coreLimit?: string | undefined;
+  /** A control group that the leader enters before it becomes the script, so that nothing of it is ever outside. */
+  readonly group?: string | undefined;
   readonly stdio: { readonly stdin: number | 'ignore'; readonly stdout: number; readonly stderr: number };
   /** One that has been begun and waits, to be this one. Absent, one is begun. */
   readonly waiting?: Waiting | undefined;

@@ -14,7 +14,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { UNBEGUN, type Launch } from './supervised-launch.ts';
 
 /**
- * $1 folder, $2 soft limit of core files (as it is when empty), then the argument vector. The leader is a foreground subshell: a
+ * $1 folder, $2 soft limit of core files (as it is when empty), $3 control group (none when empty), then the argument vector. The leader is a foreground subshell: a
  * background one would get /dev/null as input and ignore INT and QUIT for good. A script may be given any variable, so what is read here
  * has names that no variable and none that is held can have.
  */
@@ -26,7 +26,8 @@ while read -r __drover_0x __drover_0x __drover_0x __drover_0q __drover_0x </proc
 kill -STOP $$
 ! read -r __drover_0x __drover_0x __drover_0s __drover_0x 2>/dev/null <"/proc/$$/stat" || [ "$__drover_0s" != T ]; do :; done
 [ -z "$2" ] || ulimit -S -c "$2" 2>/dev/null
-shift 2
+[ -z "$3" ] || echo 0 >"$3/cgroup.procs" || { echo ${UNBEGUN} >"$1/status"; exit 1; }
+shift 3
 umask 022
 exec "$@"
 )
@@ -34,7 +35,15 @@ echo $? >"$1/status"`;
 
 /** The supervisor's process; throws what spawn throws. Its exit is of no interest: it is killed once the status is read. */
 export function launchSupervised(launch: Launch): ChildProcess {
-  const argv = ['-c', SUPERVISOR, 'drover-run', launch.folder, launch.coreLimit ?? '', ...launch.argv];
+  const argv = [
+    '-c',
+    SUPERVISOR,
+    'drover-run',
+    launch.folder,
+    launch.coreLimit ?? '',
+    launch.group ?? '',
+    ...launch.argv,
+  ];
   if (launch.waiting) return launch.waiting.become(launch, ['/bin/sh', ...argv]);
   const child = spawn('/bin/sh', argv, {
     cwd: launch.cwd,
