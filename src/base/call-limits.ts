@@ -30,4 +30,6 @@ export const callLimits = {
   callAnswerBytesMax: 64 * MiB,
   /** So much of an answer is looked through for values; of a longer one none are told. */
   callExtractBytesMax: 1 * MiB,
+  /** Values in its lists and objects: reading one takes a worker a thousand times what a letter takes. */
+  callExtractValuesMax: 20_000,
 } as const;

@@ -20,7 +20,10 @@ function* formsOf(secret: string): Generator<Buffer> {
   for (const text of new Set([secret, withoutLineFeeds(secret)])) {
     if (Buffer.byteLength(text) < FORM_BYTES_MIN) continue;
     yield Buffer.from(text);
-    for (const forms of [quoted(text), jsonForms(text)]) for (const form of forms) yield Buffer.from(form);
+    for (const forms of [quoted(text), jsonForms(text), htmlForms(text)])
+      for (const form of forms) yield Buffer.from(form);
+    // A program that knows one byte for each letter; what goes beyond these it cannot say.
+    if (/^[\0-\xff]*$/.test(text) && /[\x80-\xff]/.test(text)) yield Buffer.from(text, 'latin1');
     const bytes = Buffer.from(text);
     for (const forms of [percentForms(bytes), hexForms(bytes), base64Forms(bytes)])
       for (const form of forms) yield Buffer.from(form, 'latin1');
@@ -68,6 +71,15 @@ function* jsonForms(text: string): Generator<string> {
     yield form.replaceAll('/', '\\/');
     yield form.replace(/\\u[0-9a-f]{4}/g, (unit) => `\\u${unit.slice(2).toUpperCase()}`);
   }
+}
+
+/** As pages show it; libraries differ in how they write both quotes, and some leave them as they are. */
+function* htmlForms(text: string): Generator<string> {
+  if (!/[&<>"']/.test(text)) return;
+  const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  for (const quote of ['"', '&quot;', '&#34;'])
+    for (const apostrophe of ["'", '&#39;', '&#x27;', '&#039;', '&apos;'])
+      yield html.replaceAll('"', quote).replaceAll("'", apostrophe);
 }
 
 /** Of URLs and forms; libraries differ in what they leave as it is and in the case of the digits. */

@@ -80,6 +80,13 @@ describe('masking', () => {
     expect(whole([odd], text).replace(/\*{6}/g, '')).toMatch(/^[\s+:'"$\\=.a]{0,12}$/);
   });
 
+  it('knows what pages make of it, and programs that know one byte for each letter', () => {
+    const html = `p@ss/w+rd &quot;it&#39;s&quot; &lt;é&amp;ü&gt; 100%~`;
+    for (const form of [html, html.replace('&#39;', '&#x27;'), html.replaceAll('&quot;', '"').replace('&#39;', "'")])
+      expect(whole([odd], `x ${form} y`)).toBe('x ****** y');
+    expect(whole([odd], Buffer.from(`x ${odd} y`, 'latin1'))).toBe('x ****** y');
+  });
+
   it('knows what bash makes of any secret that it is to quote', () => {
     const secrets = fc.sample(
       fc.string({ unit: fc.constantFrom(...`aZ0 !"#$%&'()*+,-./:;<=>?@[\\]^_\`{|}~é\t`), minLength: 8, maxLength: 20 }),

@@ -2,6 +2,7 @@
  * Output values as they are told: by the file of a script, once the script has ended, or by an engine that has them
  * itself. Masked, and read as far as they may be.
  */
+import { valueLimits } from '../base/value-limits.ts';
 import type { AgentReport } from '../protocol/link/agent-v1.ts';
 import { outputValuesIn, parseOutputValues, type OutputValues, type ValuesText } from '../domain/work/output-values.ts';
 import type { Mask } from './mask.ts';
@@ -33,7 +34,11 @@ export function toldValues(from: ValuesFile | FoundValues, mask: Mask): ToldValu
   return told;
 }
 
+/** What is too long is told as that, and looked through for nothing. */
 function maskedValues({ found, fault }: FoundValues, masked: (text: string) => string): OutputValues {
-  const values = Object.entries(found).map(([name, value]) => [name, masked(value)] as const);
+  const values = Object.entries(found).map(([name, value]) => {
+    const isLong = value.length > valueLimits.outputValueBytesMax;
+    return [name, isLong ? value : masked(value)] as const;
+  });
   return outputValuesIn(Object.fromEntries(values), fault)!;
 }

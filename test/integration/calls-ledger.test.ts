@@ -68,7 +68,6 @@ describe('a request', () => {
   it.each([
     ['a value that leads up', [`FAR/a/`, { value: '..' }, '/b'], {}],
     ['a line end in a header', [`FAR/`], { headers: { a: ['x', { value: 'b\r\nc: d' }] } }],
-    ['a header beyond Latin-1', [`FAR/`], { headers: { a: [{ value: '✓' }] } }],
     ['a secret that the order does not have', [`FAR/`, { secret: 'OTHER' }], {}],
     ['an output that nobody has filled in', [`FAR/`, { step: 'a.b', output: 'c' }], {}],
     ['a URL that has become too long', [`FAR/`, { value: 'x'.repeat(callLimits.callUrlLengthMax) }], {}],
@@ -87,6 +86,16 @@ describe('a request', () => {
     const report = await rig.run(httpWork(at, more as Partial<HttpWork>));
     expect(report.outcome).toEqual({ kind: 'refused', reason: 'bad-input' });
     expect(far.received).toEqual([]);
+  });
+
+  it('has its headers in UTF-8, in which secrets are known again', async () => {
+    far.answer = (response, { headers }) => void response.end(Buffer.from(String(headers['x-key']), 'latin1'));
+    const report = await rig.run(
+      httpWork(`${far.url}/`, { headers: { 'x-key': ['é✓ ', { secret: 'KEY' }], 'x-city': ['Zürich 北京'] } }),
+      { secrets: { KEY: 'pässwörd-北' } },
+    );
+    expect(Buffer.from(String(far.received[0]!.headers['x-city']), 'latin1').toString()).toBe('Zürich 北京');
+    expect(stdout(report)).toBe('é✓ ******');
   });
 
   it('that is sent on to another origin takes no secret with it, in a header or a body', async () => {
@@ -187,6 +196,19 @@ describe('an answer', () => {
     expect(report.valuesFault).toBe('none: the answer has nothing at "/none"; gone: the answer has nothing at "/a/b".');
   });
 
+  it('tells no value that no record holds, and is answered all the same', async () => {
+    far.answer = (response) => void response.end('{"nul":"a\\u0000b","half":"a\\ud800b","whole":"a"}');
+    const extract = { nul: '/nul', half: '/half', whole: '/whole' };
+    const report = await rig.run(httpWork(`${far.url}/`, { extract }));
+    expect(report).toMatchObject({
+      outcome: { kind: 'answered', status: 200 },
+      values: { status: '200', whole: 'a' },
+      valuesFault:
+        'nul was left out: its value holds a NUL character. half was left out: its value holds half a character.',
+    });
+    expect(Object.keys(report.values!)).toEqual(['status', 'whole']);
+  });
+
   it('is read as it comes, and never unpacked', async () => {
     const bomb = gzipSync(Buffer.alloc(20 * 1_048_576));
     far.answer = (response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
@@ -241,6 +263,13 @@ describe('an answer', () => {
         for (let i = 0; i < 2_000; i++) socket.write(`x-${i}: ${'y'.repeat(100)}\r\n`);
       },
       `more than ${callLimits.callAnswerHeaderBytesMax} bytes`,
+    ],
+    ['no status of HTTP', (socket: Socket): void => void socket.end('HTTP/1.1 099 No\r\n\r\n'), 'does not speak HTTP'],
+    [
+      'another protocol',
+      (socket: Socket): void =>
+        void socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+      'does not speak HTTP',
     ],
     ['no HTTP', (socket: Socket): void => void socket.write('220 mail.example ESMTP\r\n'), 'does not speak HTTP'],
     [

@@ -99,7 +99,7 @@ describe('a request over HTTP', () => {
     expect(faultsOf({ headers: { A: ['1'], a: ['2'] } })).toEqual([
       '#/http/headers/a: There is a header a before this one.',
     ]);
-    for (const value of ['a\nb', 'a\rb', '✓', '\0']) expect(faultsOf({ headers: { a: [value] } })).toHaveLength(1);
+    for (const value of ['a\nb', 'a\rb', '\x7f', '\0']) expect(faultsOf({ headers: { a: [value] } })).toHaveLength(1);
   });
 
   it('says what is wrong with its body, TLS and pointers', () => {

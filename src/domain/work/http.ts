@@ -126,7 +126,7 @@ function urlFaults({ url }: HttpWork): InputFault[] {
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** What a value of a header cannot hold. */
-export const UNFIT_FOR_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
+export const UNFIT_FOR_HEADER = /[\0-\x08\x0a-\x1f\x7f]/;
 /** How the request is carried is not the job's to say. */
 const HELD_HEADERS: readonly string[] = [
   'accept-encoding',
@@ -160,7 +160,7 @@ function headerFaults({ headers }: HttpWork): InputFault[] {
     if (bytes > callLimits.callHeaderBytesMax)
       told(`The header ${name} has ${bytes} bytes; ${callLimits.callHeaderBytesMax} are allowed.`);
     if (text.some((part) => typeof part === 'string' && UNFIT_FOR_HEADER.test(part)))
-      told(`The header ${name} holds a character that no header can: a line end, or one beyond Latin-1.`);
+      told(`The header ${name} holds a character that no header can, such as a line end.`);
   }
   return faults;
 }

@@ -144,6 +144,10 @@ function limited(told: ReadonlyMap<string, string | undefined>, faults: string[]
     if (value === undefined) continue;
     const bytes = Buffer.byteLength(value);
     if (kept.length >= valueLimits.outputValuesMax) beyond++;
+    else if (value.includes('\0') || !value.isWellFormed())
+      faults.push(
+        `${name} was left out: its value holds ${value.includes('\0') ? 'a NUL character' : 'half a character'}.`,
+      );
     else if (bytes > valueLimits.outputValueBytesMax)
       faults.push(
         `${name} was left out: its value has ${bytes} bytes, and ${valueLimits.outputValueBytesMax} are allowed.`,

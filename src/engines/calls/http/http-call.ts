@@ -96,7 +96,10 @@ function answered(
       host: url.host,
       'user-agent': 'drover',
       accept: '*/*',
-      ...Object.fromEntries(headers.map(({ name, value }) => [name.toLowerCase(), value])),
+      // Node writes a character as a byte: so these are the bytes of UTF-8, as everything else is sent, and masked.
+      ...Object.fromEntries(
+        headers.map(({ name, value }) => [name.toLowerCase(), Buffer.from(value).toString('latin1')]),
+      ),
       'accept-encoding': 'identity',
       connection: 'close',
       ...given({ 'content-length': body === undefined ? undefined : String(body.bytes.length) }),
@@ -105,8 +108,19 @@ function answered(
     maxHeaderSize: callLimits.callAnswerHeaderBytesMax,
   };
   return new Promise((resolve, reject) => {
-    const sent = (isSecure ? requestSecure : requestPlain)(options, resolve);
+    const sent = (isSecure ? requestSecure : requestPlain)(options, (answer) => {
+      // What is no status of HTTP could not be recorded as one.
+      if (answer.statusCode! >= 100) return resolve(answer);
+      answer.destroy();
+      reject(broken({ code: NO_HTTP }));
+    });
     sent.on('error', (error) => reject(broken(error)));
+    // Nobody asked for another protocol. Unheard, this would leave the request without an end.
+    sent.on('upgrade', (_answer, upgraded) => {
+      upgraded.destroy();
+      reject(broken({ code: NO_HTTP }));
+    });
+    sent.on('close', () => reject(broken({})));
     sent.end(body?.bytes);
   });
 }
@@ -176,6 +190,9 @@ function tooMuch(): DroverError {
     detail: `The answer has more than ${callLimits.callAnswerBytesMax} bytes; what came until then is kept as its output.`,
   });
 }
+
+/** As Node's parser begins the codes of its faults. */
+const NO_HTTP = 'HPE_NO_ANSWER';
 
 function broken(cause: unknown): DroverError {
   const { code } = cause as { readonly code?: unknown };

@@ -38,8 +38,8 @@ export function requestOf(work: HttpWork, secrets: Readonly<Record<string, strin
   const headers = Object.entries(work.headers).map(([name, text]) => {
     const value = filledCallText(text, 'plain', valueOf);
     if (UNFIT_FOR_HEADER.test(value))
-      throw refused(`The header ${name} would hold a character that no header can: a line end, or one beyond Latin-1`);
-    if (name.length + value.length > callLimits.callHeaderBytesMax)
+      throw refused(`The header ${name} would hold a character that no header can, such as a line end`);
+    if (name.length + Buffer.byteLength(value) > callLimits.callHeaderBytesMax)
       throw refused(`The header ${name} would have more than ${callLimits.callHeaderBytesMax} bytes`);
     return { name, value, isSecret: isSecret(text) || OF_ONE_ORIGIN.includes(name.toLowerCase()) };
   });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { callLimits } from '../../../base/call-limits.ts';
+import { valueLimits } from '../../../base/value-limits.ts';
 import { valuesOf } from './http-values.ts';
 
 function at(text: string | Buffer, pointer: string): string | undefined {
@@ -47,9 +49,58 @@ describe('a value of an answer', () => {
   it.each([
     ['no JSON', Buffer.from('<html>')],
     ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
-    ['nested too deep', Buffer.from('['.repeat(200_000) + '1' + ']'.repeat(200_000))],
+    ['nested too deep', Buffer.from('['.repeat(19_000) + '1' + ']'.repeat(19_000))],
   ])('is none of what is %s, and the status is told all the same', (why, bytes) => {
     const told = valuesOf(404, { v: '' }, { bytes, isMore: false, encoding: undefined });
     expect(told).toEqual({ found: { status: '404' }, fault: `Nothing was taken out of the answer: it is ${why}.` });
+  });
+
+  it('is looked for in as many values as an answer may have', () => {
+    const most = callLimits.callExtractValuesMax;
+    const list = (count: number): string =>
+      `[${Array(count)
+        .fill('1')
+        .join(',')}]`;
+    const told = (text: string): object =>
+      valuesOf(200, { v: '/0' }, { bytes: Buffer.from(text), isMore: false, encoding: undefined });
+    expect(told(list(most))).toEqual({ found: { status: '200', v: '1' } });
+    expect(told(list(most + 1))).toEqual({
+      found: { status: '200' },
+      fault: `Nothing was taken out of the answer: it has more than ${most} values.`,
+    });
+  });
+
+  const longest = valueLimits.outputValueBytesMax;
+  const text = 'x'.repeat(longest);
+  it.each([
+    ['a text', text, `${text}x`],
+    ['a text of several bytes each', 'é'.repeat(longest / 2), 'é'.repeat(longest / 2 + 1)],
+    ['lines', [text.slice(2), 'x'], [text.slice(1), 'x']],
+    ['JSON', { a: text.slice(8) }, { a: text.slice(7) }],
+    ['JSON in JSON', [[text.slice(6)]], [[text.slice(5)]]],
+    ['a name', { [text.slice(6)]: 1 }, { [text.slice(5)]: 1 }],
+  ])('is as long as a value may be, and left out where it is longer: %s', (_what, most, more) => {
+    const told = (json: unknown): ReturnType<typeof valuesOf> =>
+      valuesOf(200, { v: '' }, { bytes: Buffer.from(JSON.stringify(json)), isMore: false, encoding: undefined });
+    expect(Buffer.byteLength(told(most).found['v']!)).toBe(longest);
+    expect(told(more)).toEqual({
+      found: { status: '200' },
+      fault: `v: what the answer has at "" is longer than ${longest} bytes.`,
+    });
+  });
+
+  it('costs one look however many names ask for it', () => {
+    const wide = Object.fromEntries(Array.from({ length: 19_000 }, (_, i) => [`${'k'.repeat(40)}${i}`, 1]));
+    const body = { bytes: Buffer.from(JSON.stringify(wide)), isMore: false, encoding: undefined };
+    const costOf = (names: number): number => {
+      const before = process.cpuUsage();
+      const { fault } = valuesOf(200, Object.fromEntries(Array.from({ length: names }, (_, i) => [`v${i}`, ''])), body);
+      expect(fault).toContain('longer than');
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    const middle = (names: number): number => [1, 2, 3, 4, 5].map(() => costOf(names)).sort((a, b) => a - b)[2]!;
+    middle(1);
+    expect(middle(callLimits.callExtractsMax)).toBeLessThan(4 * middle(1));
   });
 });

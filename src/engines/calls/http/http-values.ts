@@ -1,6 +1,8 @@
 /** Output values of an answer: its status, and what stands in its JSON where the job's pointers lead (RFC 6901). Pure. */
 import { callLimits } from '../../../base/call-limits.ts';
 import { given } from '../../../base/given.ts';
+import { scanJson } from '../../../base/json-scan.ts';
+import { valueLimits } from '../../../base/value-limits.ts';
 import { STATUS_VALUE } from '../../../domain/work/http.ts';
 import type { FoundValues } from '../../../ledger/told-values.ts';
 
@@ -20,10 +22,17 @@ export function valuesOf(status: number, extract: Readonly<Record<string, string
   const read = jsonOf(body);
   if (!read.ok) return { found, fault: `Nothing was taken out of the answer: ${read.why}.` };
   const faults: string[] = [];
+  const texts = new Map<unknown, Text>();
   for (const [name, pointer] of Object.entries(extract)) {
     const value = valueAt(read.json, pointer);
-    const text = value === undefined ? undefined : textOf(value);
+    // The same value under many names is written out once.
+    if (!texts.has(value)) texts.set(value, textOf(value));
+    const text = texts.get(value);
     if (text === undefined) faults.push(`${name}: the answer has nothing at ${JSON.stringify(pointer)}`);
+    else if (text === TOO_LONG)
+      faults.push(
+        `${name}: what the answer has at ${JSON.stringify(pointer)} is longer than ${valueLimits.outputValueBytesMax} bytes`,
+      );
     else found[name] = text;
   }
   return { found, ...given({ fault: faults.length === 0 ? undefined : `${faults.join('; ')}.` }) };
@@ -57,6 +66,8 @@ function jsonOf({ bytes, isMore, encoding }: AnsweredBody): Read {
   } catch {
     return no('it is not UTF-8');
   }
+  if (scanJson(text, 0).values > callLimits.callExtractValuesMax)
+    return no(`it has more than ${callLimits.callExtractValuesMax} values`);
   try {
     return { ok: true, json: JSON.parse(text, written as Parameters<typeof JSON.parse>[1]) };
   } catch (error) {
@@ -80,19 +91,71 @@ function valueAt(json: unknown, pointer: string): unknown {
   return at;
 }
 
-/** A list of plain values is its lines; what has parts of its own is JSON. Nothing is nothing. */
-function textOf(value: unknown): string | undefined {
-  if (value === null) return undefined;
-  const plain = plainText(value);
-  if (plain !== undefined) return plain;
-  if (Array.isArray(value)) {
-    const lines = value.map(plainText);
-    if (lines.every((line) => line !== undefined && line !== '' && !/[\r\n]/.test(line))) return lines.join('\n');
+const TOO_LONG = Symbol('longer than a value may be');
+type Text = string | undefined | typeof TOO_LONG;
+const LONGEST = valueLimits.outputValueBytesMax;
+
+/**
+ * A list of plain values is its lines; what has parts of its own is JSON. Nothing is nothing. No more is written out than a value may
+ * have: the same megabyte may be asked for under many names.
+ */
+function textOf(value: unknown): Text {
+  if (value === undefined || value === null) return undefined;
+  const text = plainText(value) ?? linesOf(value) ?? jsonText(value);
+  return text === TOO_LONG || text.length > LONGEST || Buffer.byteLength(text) > LONGEST ? TOO_LONG : text;
+}
+
+/** Undefined where it is no list of texts that are one line each. What it has beyond the longest is not looked at. */
+function linesOf(list: unknown): Text {
+  if (!Array.isArray(list)) return undefined;
+  const lines: string[] = [];
+  let length = 0;
+  for (const one of list) {
+    const line = plainText(one);
+    if (line === undefined || line === '') return undefined;
+    length += line.length + 1;
+    // One line or several, it is too long either way.
+    if (length > LONGEST + 1) return TOO_LONG;
+    if (/[\r\n]/.test(line)) return undefined;
+    lines.push(line);
   }
-  return JSON.stringify(value);
+  return lines.join('\n');
 }
 
 function plainText(value: unknown): string | undefined {
   if (value instanceof WrittenNumber) return value.source;
   return typeof value === 'string' ? value : typeof value === 'boolean' ? String(value) : undefined;
+}
+
+/** No deeper than `JSON.parse` has come with it. */
+function jsonText(value: unknown): string | typeof TOO_LONG {
+  const parts: string[] = [];
+  let length = 0;
+  /** False once it is too long. */
+  const put = (part: string): boolean => {
+    parts.push(part);
+    length += part.length;
+    return length <= LONGEST;
+  };
+  const write = (one: unknown): boolean => {
+    // Written out it would be no shorter.
+    if (typeof one === 'string' && one.length > LONGEST) return false;
+    if (typeof one !== 'object' || one === null || one instanceof WrittenNumber) return put(JSON.stringify(one));
+    let comma = '';
+    if (Array.isArray(one)) {
+      put('[');
+      for (const inner of one) {
+        if (!put(comma) || !write(inner)) return false;
+        comma = ',';
+      }
+      return put(']');
+    }
+    put('{');
+    for (const [name, inner] of Object.entries(one)) {
+      if (name.length > LONGEST || !put(`${comma}${JSON.stringify(name)}:`) || !write(inner)) return false;
+      comma = ',';
+    }
+    return put('}');
+  };
+  return write(value) ? parts.join('') : TOO_LONG;
 }
