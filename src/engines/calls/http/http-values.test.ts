@@ -57,10 +57,7 @@ describe('a value of an answer', () => {
 
   it('is looked for in as many values as an answer may have', () => {
     const most = callLimits.callExtractValuesMax;
-    const list = (count: number): string =>
-      `[${Array(count)
-        .fill('1')
-        .join(',')}]`;
+    const list = (count: number): string => `[${Array(count).fill('1').join(',')}]`;
     const told = (text: string): object =>
       valuesOf(200, { v: '/0' }, { bytes: Buffer.from(text), isMore: false, encoding: undefined });
     expect(told(list(most))).toEqual({ found: { status: '200', v: '1' } });
