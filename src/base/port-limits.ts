@@ -35,4 +35,10 @@ export const portLimits = {
    * hosts have `requestBodyBytesMax`.
    */
   wideBodyBytesMax: 1 * MiB,
+  // — far ends of calls and channels —
+  /**
+   * What a far end says until its handshake of TLS is over ; one that says more is not reached. A chain of four certificates has
+   * 6 KiB.
+   */
+  farHandshakeBytesMax: 24 * KiB,
 } as const;

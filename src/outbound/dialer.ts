@@ -8,10 +8,12 @@ import { connect as connectSecure } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';
+import { portLimits } from '../base/port-limits.ts';
 import { networkWords } from '../base/network-words.ts';
 import type { NameLookups } from '../base/node-names.ts';
 import type { Place } from './address.ts';
 import type { AllowList } from './allow-list.ts';
+import { boundedHandshake, LARGE_HANDSHAKE } from './bounded-handshake.ts';
 
 export interface OutboundPlace {
   /** A name or an address, without brackets. */
@@ -121,8 +123,9 @@ export function secured(
   { authorities, serverName, isUnproved = false }: Proof,
 ): Promise<OutboundConnection> {
   return new Promise((resolve, reject) => {
+    const below = boundedHandshake(socket);
     const tls = connectSecure({
-      socket,
+      socket: below.stream,
       minVersion: 'TLSv1.2',
       rejectUnauthorized: !isUnproved,
       ...peerNames(serverName ?? host),
@@ -132,6 +135,7 @@ export function secured(
     tls.once('error', onError);
     tls.once('close', () => reject(words.unreachable(host, Object.assign(new Error('cut'), { code: 'ECONNRESET' }))));
     tls.once('secureConnect', () => {
+      below.over();
       tls.off('error', onError);
       tls.on('error', () => undefined);
       resolve({ socket: tls, isNamed, deadline });
@@ -154,6 +158,8 @@ function tlsWords(error: unknown): string {
   switch (code) {
     case 'ETIMEOUT':
       return 'its name was not found in time';
+    case LARGE_HANDSHAKE:
+      return `its certificates have more than ${portLimits.farHandshakeBytesMax} bytes`;
     case 'CERT_HAS_EXPIRED':
       return 'its certificate has expired';
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
