@@ -7,6 +7,7 @@ import type { RunId } from '../base/ids.ts';
 import { EVERYTHING } from '../domain/access/access-node.ts';
 import type { RunState } from '../domain/flow/run-machine.ts';
 import type { NoticeFacts, NoticeFailure, UnmetOutputs } from '../domain/notice/notice-facts.ts';
+import { plainLines } from '../domain/notice/plain-lines.ts';
 import { noticesOf, ruleFits } from '../domain/notice/subscription.ts';
 import { tasksOf } from '../domain/run/plan.ts';
 import type { EndedRun, EndedRunContext, NewNotice } from '../store/contract/notice.ts';
@@ -157,14 +158,8 @@ async function lastLines(store: Reading, runId: RunId, group: OutputGroup): Prom
   return [];
 }
 
-/** Controls, but for the tab; what turns the direction of a text; sequences that colour it. */
-const UNSEEN = /\u001b\[[0-9;?]*[A-Za-z]|[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
-
 function linesOf(text: string, isCut: boolean): string[] {
-  const all = text.split('\n');
-  return (isCut && all.length > 1 ? all.slice(1) : all)
-    .map((line) => line.replaceAll('\t', ' ').replace(UNSEEN, '').trimEnd())
-    .filter((line) => line.trim() !== '')
+  return plainLines(isCut && text.includes('\n') ? text.slice(text.indexOf('\n') + 1) : text)
     .slice(-LINES_TOLD)
     .map((line) => (line.length > LINE_CHARACTERS_MAX ? `${[...line].slice(0, LINE_CHARACTERS_MAX).join('')}…` : line));
 }

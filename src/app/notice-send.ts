@@ -2,11 +2,13 @@
 import { exponentialMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import { noticeLimits } from '../base/notice-limits.ts';
 import type { Random } from '../base/random.ts';
 import type { Told } from '../channels/channel-kind.ts';
 import { endpointTell } from '../channels/kinds.ts';
 import type { Message } from '../domain/notice/message.ts';
+import type { NoticeQuestion } from '../domain/notice/notice-facts.ts';
 import { noticeText } from '../domain/notice/notice-text.ts';
 import type { Outbound } from '../outbound/outbound.ts';
 import type { ClaimedMessage, TryEnd } from '../store/contract/notice.ts';
@@ -55,6 +57,7 @@ function messageOf(
     run: { ...run, link: linkOf(run.id) },
     begunAt: new Date(facts.begunAtMs).toISOString(),
     endedAt: new Date(facts.endedAtMs).toISOString(),
+    question: facts.question && questionBody(facts.question),
     begunAtMs: undefined,
     endedAtMs: undefined,
   }));
@@ -69,6 +72,12 @@ function messageOf(
       notices: body,
     },
   };
+}
+
+function questionBody(question: NoticeQuestion): object {
+  if (question.kind === 'rollout') return question;
+  const { untilMs, ...asked } = question;
+  return { ...asked, ...given({ until: untilMs === undefined ? undefined : new Date(untilMs).toISOString() }) };
 }
 
 /** A far end that asks for time gets it; all others are asked again ever later, until enough is enough. */

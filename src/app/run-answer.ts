@@ -3,6 +3,7 @@
  * on by it.
  */
 import { DroverError } from '../base/errors.ts';
+import { given } from '../base/given.ts';
 import type { RunId } from '../base/ids.ts';
 import { answerTaken, approvalVerdict, type ApprovalAnswer } from '../domain/gate/approval.ts';
 import type { ApprovalWork } from '../domain/work/approval.ts';
@@ -15,14 +16,18 @@ interface RolloutQuestion extends Place {
   readonly turn: number;
   /** After which it is asked, from 1. */
   readonly batch: number;
+  readonly why: 'between' | 'max-failed';
 }
 interface ApprovalQuestion extends Place {
   readonly kind: 'approval';
   readonly askedMs: number;
+  readonly untilMs?: number;
+  /** What is asked, filled in. */
+  readonly message: string;
   readonly work: ApprovalWork;
   readonly answers: readonly ApprovalAnswer[];
 }
-type Question = RolloutQuestion | ApprovalQuestion;
+export type Question = RolloutQuestion | ApprovalQuestion;
 
 interface Place {
   readonly task: number;
@@ -38,11 +43,12 @@ export function questionsOf({ plan = [], tasks = [] }: RunRecord): Question[] {
     const { position, answer, spec, gate } = task;
     const place = places.get(task.task)!;
     if (position?.phase === 'asking' && answer?.turn !== position.turn)
-      return [{ ...place, kind: 'rollout', turn: position.turn, batch: position.batch + 1 }];
+      return [{ ...place, kind: 'rollout', turn: position.turn, batch: position.batch + 1, why: position.why! }];
     if (gate?.phase !== 'asking' || spec.work.kind !== 'approval') return [];
     const answers = answersOf(task);
     if (approvalVerdict(spec.work, answers)) return [];
-    return [{ ...place, kind: 'approval', askedMs: gate.sinceMs, work: spec.work, answers }];
+    const { sinceMs: askedMs, dueMs: untilMs, message = '' } = gate;
+    return [{ ...place, kind: 'approval', askedMs, message, work: spec.work, answers, ...given({ untilMs }) }];
   });
 }
 

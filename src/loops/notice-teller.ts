@@ -1,10 +1,11 @@
 /**
- * Sees to it that whoever is to be told of the end of a run, or that it is late, has a notice, and that every message that is due has been
+ * Sees to it that whoever is to be told of the end of a run, that it is late, or what it asks, has a notice, and that every message that is due has been
  * tried. Every server does it; of one end one of them makes the notices, and a message is with one of them at a time,
  * which the store sees to. Killed anywhere, it leaves what it had begun to the next one: an end to be looked at again, a
  * message whose lease runs out, with its try on record. Notices are made here, and messages sent apart from that
  * (message-sender.ts): no far end keeps a notice from being made.
  */
+import { askedNoticesMake } from '../app/notice-asked.ts';
 import { lateNoticesMake } from '../app/notice-late.ts';
 import { noticesMake } from '../app/notice-make.ts';
 import type { Service } from '../base/service.ts';
@@ -13,7 +14,7 @@ import { MessageSender, type MessageSenderOptions } from './message-sender.ts';
 
 /** While nobody wakes it. */
 const EVERY_MS = 5_000;
-/** After a run of this server has moved: it may have ended. */
+/** After a run of this server has moved: it may have ended, or ask. */
 const WOKEN_MS = 500;
 /** While there is more. */
 const BUSY_EVERY_MS = 100;
@@ -49,7 +50,7 @@ export class NoticeTeller implements Service {
     this.#schedule(EVERY_MS);
   }
 
-  /** A run may have ended: it looks soon, and would look anyway. */
+  /** A run may have ended, or ask: it looks soon, and would look anyway. */
   wake(): void {
     this.#isWanted = true;
     if (this.#isSoon || this.#isLooking || this.#stopped) return;
@@ -96,7 +97,8 @@ export class NoticeTeller implements Service {
       if (!isAny && !isLateDue) return false;
       // What is due already waits for nothing that is still to be made.
       this.#sender.wake();
-      const more = await noticesMake(store);
+      const isMoreAsked = await askedNoticesMake(store);
+      const more = (await noticesMake(store)) || isMoreAsked;
       this.#sender.wake();
       this.#isFailing = false;
       return more;

@@ -139,8 +139,10 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   if (write.isEnd) change.finishedAtMs = nowMs;
   if (wasOver) change.endedRound = run.round;
   batch.runs.push(change);
-  for (const { isOpened, ...task } of tasks)
-    batch.tasks.push({ runId: run.id, seq, ...task, ...given({ openedAtMs: isOpened ? nowMs : undefined }) });
+  for (const { isOpened, ...task } of tasks) {
+    const own = given({ openedAtMs: isOpened ? nowMs : undefined, asks: asksNow(run, task) });
+    batch.tasks.push({ runId: run.id, seq, ...task, ...own });
+  }
   const entry = (kind: string, detail: Record<string, unknown>): void =>
     void batch.timeline.push({ runId: run.id, seq, kind, atMs: nowMs, detail });
   for (const noted of held.timeline) batch.timeline.push({ runId: run.id, seq, ...noted });
@@ -194,6 +196,18 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   const acks = held.acks;
   held.acks = new Map();
   return { held, write, acks };
+}
+
+/** A question of a step that no write of it has asked before. */
+function asksNow(
+  run: Run<ReportedStream>,
+  { task, position, gate }: Pick<TaskWrite, 'task' | 'position' | 'gate'>,
+): TaskChange['asks'] {
+  if (gate?.phase === 'asking' && gate.sinceMs !== run.writtenGate(task)?.sinceMs)
+    return { turn: gate.sinceMs, atMs: gate.sinceMs };
+  if (position?.phase === 'asking' && position.turn !== run.writtenPosition(task)?.turn)
+    return { turn: position.turn, atMs: position.sinceMs };
+  return undefined;
 }
 
 /** Steps named in one entry of a timeline. */

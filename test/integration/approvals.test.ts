@@ -9,7 +9,10 @@ import { partitionOf } from '../../src/domain/run/partition.ts';
 import type { RunId } from '../../src/base/ids.ts';
 import { ChaosApi, type ApiAnswer } from '../chaos/api.ts';
 import { Cluster } from '../support/cluster.ts';
+import type { Body } from '../support/notice-world.ts';
+import { receiver, type Receiver } from '../support/receiver.ts';
 import { until } from '../support/until.ts';
+import { runCli } from '../support/up.ts';
 
 type Detail = Schemas['RunDetail'];
 let cluster: Cluster;
@@ -17,8 +20,15 @@ let api: ChaosApi;
 let ann: ChaosApi;
 let bob: ChaosApi;
 let database: pg.Client;
+let far: Receiver;
 beforeAll(async () => {
-  cluster = await Cluster.start({ servers: 2, workers: 1, agents: 1 });
+  far = await receiver();
+  cluster = await Cluster.start({
+    servers: 2,
+    workers: 1,
+    agents: 1,
+    serverEnv: { DROVER_OUTBOUND_ALLOW: '127.0.0.1' },
+  });
   api = new ChaosApi(cluster.urls, cluster.token);
   database = new pg.Client({ connectionString: cluster.databaseUrl });
   await database.connect();
@@ -32,6 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await database?.end();
   await cluster?.stop();
+  await far?.end();
 }, 60_000);
 
 const trace = (name: string): string => join(cluster.folder, `trace-${name}`);
@@ -67,7 +78,8 @@ const statesOf = (run: Detail): string => run.stages![0]!.steps.map(({ state }) 
 async function timelineOf(id: string): Promise<Schemas['TimelineEntry'][]> {
   return (await api.get(`/api/v1/runs/${id}/timeline?limit=100`)).body.items as Schemas['TimelineEntry'][];
 }
-async function killOwner(id: string): Promise<void> {
+/** @returns the URL of a server that goes on. */
+async function killOwner(id: string): Promise<string> {
   const { rows } = await database.query<{ url: string }>(
     'SELECT s.url FROM partition p JOIN server s ON s.id = p.owner WHERE p.id = $1',
     [partitionOf(id as RunId)],
@@ -75,6 +87,7 @@ async function killOwner(id: string): Promise<void> {
   const owner = cluster.servers[cluster.urls.indexOf(rows[0]!.url)]!;
   await owner.kill();
   owner.start();
+  return cluster.urls.find((url) => url !== rows[0]!.url)!;
 }
 
 it('asks with what was told, goes on when somebody approves, and says who and why', async () => {
@@ -218,3 +231,22 @@ it('lets time pass, also where nobody is there meanwhile', async () => {
   const deployed = Date.parse(over.stages![0]!.steps[2]!.openedAt!);
   expect(deployed).toBeGreaterThanOrEqual(Date.parse(gateOf(over).wait!.since!) + 3_000);
 }, 120_000);
+
+it('tells whoever wants to know what a run asks, though its owner dies as soon as it asks, and what is told answers it', async () => {
+  const endpoint = { kind: 'webhook', url: `${far.url}/asks`, secret: 'a-secret-of-tests' };
+  expect((await api.post('/api/v1/channels', { name: 'asks', endpoint })).status).toBe(201);
+  expect((await api.post('/api/v1/notice-rules', { channel: 'asks', on: ['asks'], job: 'told' })).status).toBe(201);
+  const id = await begin('told', "approval: { message: 'Deploy ${{ params.version }}?' }");
+  await asks(id);
+  const other = await killOwner(id);
+  const told = await until('it to be told', () => far.received[0], 60_000);
+  const { title, text } = JSON.parse(told.body) as Body;
+  expect(title).toBe('[asks] told: Deploy 1.2? (step release/gate)');
+  const [, command] = /^Answer: drover (.*)$/m.exec(text)!;
+  const words = command!.replace('yes|no', 'yes').replace('TEXT', 'told').split(' ');
+  const { code, stderr } = await runCli(words, { DROVER_URL: other, DROVER_TOKEN: cluster.token });
+  expect([code, stderr]).toEqual([0, '']);
+  expect(await ended(id)).toMatchObject({ state: 'succeeded' });
+  const { items } = (await api.get(`/api/v1/notices?run=${id}`)).body;
+  expect(items).toMatchObject([{ event: 'asks', state: 'delivered', channel: 'asks' }]);
+}, 180_000);

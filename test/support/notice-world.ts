@@ -1,4 +1,5 @@
 /** Ends of runs, channels and a receiver for tests of notices: a real API, store and HTTP receiver; runs end as their owner would end them. */
+import { askedNoticesMake } from '../../src/app/notice-asked.ts';
 import { noticesMake } from '../../src/app/notice-make.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { given } from '../../src/base/given.ts';
@@ -96,7 +97,7 @@ export class NoticeWorld {
   /** Nobody is told of anything any more. */
   async forget(): Promise<void> {
     await this.api.database.query(
-      'TRUNCATE channel, channel_test, notice_rule, run_ended, notice_message, notice, notice_try',
+      'TRUNCATE channel, channel_test, notice_rule, run_ended, run_asked, notice_message, notice, notice_try',
     );
     this.far.received.length = 0;
     this.far.answer = (response) => void response.end('ok');
@@ -193,6 +194,7 @@ export class NoticeWorld {
 
   /** As a server looks once, until all that it has begun to send is over. How much that was. */
   async look(store: Store = this.api.store): Promise<number> {
+    await askedNoticesMake(store);
     await noticesMake(store);
     const sender = new MessageSender(this.sending(store));
     const begun = await sender.begin();

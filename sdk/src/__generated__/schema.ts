@@ -2440,7 +2440,7 @@ export interface components {
             }[];
         };
         /** @enum {string} */
-        NoticeEvent: "failed" | "timed_out" | "lost" | "cancelled" | "recovered" | "succeeded" | "late";
+        NoticeEvent: "failed" | "timed_out" | "lost" | "cancelled" | "recovered" | "succeeded" | "late" | "asks";
         NoticeRule: {
             /** Format: uuid */
             id: string;
@@ -2458,7 +2458,7 @@ export interface components {
         NoticeRuleAdd: {
             /** @description Its name */
             channel: string;
-            /** @description Of what: lost is that hosts were lost; recovered, that it succeeded where it had failed before; late, that it is under way still */
+            /** @description Of what: lost is that hosts were lost; recovered, that it succeeded where it had failed before; late, that it is under way still; asks, that it waits for an answer */
             on: components["schemas"]["NoticeEvent"][];
             /** @description Of the hosts, in percent: lost is more than that; default: any */
             lostShare?: number;
@@ -10620,7 +10620,7 @@ export interface operations {
                 cursor?: string;
                 channel?: string;
                 state?: "waiting" | "delivered" | "failed";
-                event?: "failed" | "timed_out" | "lost" | "cancelled" | "recovered" | "succeeded" | "late";
+                event?: "failed" | "timed_out" | "lost" | "cancelled" | "recovered" | "succeeded" | "late" | "asks";
                 run?: string;
                 job?: string;
             };

@@ -21,6 +21,7 @@ const EVENTS = [
   'recovered',
   'succeeded',
   'late',
+  'asks',
 ] as const satisfies readonly Schemas['NoticeEvent'][];
 const STATES = ['waiting', 'delivered', 'failed'] as const;
 
@@ -74,15 +75,16 @@ function addRules(rules: Command): void {
     command(rules, 'list', { summary: 'list rules, oldest first', examples: ['drover notices rules list'] }),
   ).action(listRules);
   command(rules, 'add', {
-    summary: 'have a channel told of ends of runs',
+    summary: 'have a channel told of ends of runs, or of what they ask',
     description:
-      'Have a channel told of ends of runs: of all, commands too, or of those of a job, or of jobs of an owner or ' +
-      'a team.',
+      'Have a channel told of ends of runs, that they take too long, or of what they ask: of all, commands too, or of those of a job, or ' +
+      'of jobs of an owner or a team.',
     examples: [
       'drover notices rules add ops --on failed,timed_out',
       'drover notices rules add web-team --on failed,recovered --team web',
       'drover notices rules add ops --on lost --lost-share 10',
       'drover notices rules add ops --on late --job nightly-backup --late-after 2h',
+      'drover notices rules add release-team --on asks --team release',
     ],
   })
     .argument('<channel>', 'its name')

@@ -24,6 +24,34 @@ export interface UnmetOutputs {
   readonly why: string;
 }
 
+/** What a run asks, as whoever answers has to know it. */
+export type NoticeQuestion =
+  | {
+      readonly kind: 'approval';
+      /** With its stage. */
+      readonly step: string;
+      /** What is asked, of several lines. */
+      readonly message: string;
+      /** People who have to say yes. */
+      readonly count: number;
+      /** Names of those who may answer; absent: whoever may answer runs. */
+      readonly by?: readonly string[];
+      readonly notByStarter: boolean;
+      /** When its time is up, and what becomes of it then. */
+      readonly untilMs?: number;
+      readonly onTimeout: 'fail' | 'continue';
+    }
+  | {
+      readonly kind: 'rollout';
+      /** With its stage; absent where the run is a command. */
+      readonly step?: string;
+      /** After which it is asked, from 1, of so many. */
+      readonly batch: number;
+      readonly batches: number;
+      /** Before the next batch, or since more have failed than may. */
+      readonly why: 'between' | 'max-failed';
+    };
+
 export interface NoticeFacts {
   readonly event: NoticeEvent;
   readonly run: { readonly id: string; readonly name: string; readonly round: number; readonly state: RunState };
@@ -32,10 +60,12 @@ export interface NoticeFacts {
   readonly reason: string;
   /** Of the round. */
   readonly begunAtMs: number;
-  /** Of one that is late: when that was seen. */
+  /** Of one that is late: when that was seen; of one that asks: since when. */
   readonly endedAtMs: number;
   /** Of one that is late: since when. */
   readonly lateAfterMs?: number;
+  /** Of one that asks. */
+  readonly question?: NoticeQuestion;
   readonly counts: ExecutionCounts;
   /** Executions that ended alike, the most common first; the first few of them. */
   readonly failures: readonly NoticeFailure[];

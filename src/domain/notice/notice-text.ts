@@ -1,11 +1,11 @@
 /**
  * A message about one run or several: which, in what state, who began it and why, on how many hosts what failed, what it
- * said there, and where more is. In plain words, without any markup: it goes to mail, chats and programs alike.
+ * said there, what it asks, and where more is. In plain words, without any markup: it goes to mail, chats and programs alike.
  */
 import { formatDurationMs } from '../../base/duration.ts';
 import { EXECUTION_STATES, isTerminalExecution, totalOf } from '../crew/execution-machine.ts';
 import type { Lang } from './message.ts';
-import type { NoticeFacts, NoticeFailure } from './notice-facts.ts';
+import type { NoticeFacts, NoticeFailure, NoticeQuestion } from './notice-facts.ts';
 import { WORDS, type NoticeWords } from './notice-words.ts';
 
 export interface NoticeText {
@@ -47,6 +47,7 @@ function titleOf(facts: NoticeFacts, words: NoticeWords): string {
     const what = words.late(tookText(facts), formatDurationMs(facts.lateAfterMs));
     return `[${words.events[facts.event]}] ${nameOf(facts)}: ${what}`;
   }
+  if (facts.question) return `[${words.events[facts.event]}] ${nameOf(facts)}: ${askedText(facts.question, words)}`;
   const { failed, timed_out: timedOut, lost, not_started: notStarted, skipped } = facts.counts;
   const total = totalOf(facts.counts);
   const parts = [
@@ -68,14 +69,53 @@ function bodyOf(facts: NoticeFacts, words: NoticeWords, linkOf: TextOptions['lin
     job ? words.ofJob(run.name, job.name, job.version, round) : words.ofRun(run.name, round),
     ...(job?.owner === undefined && job?.team === undefined ? [] : [words.owner(job.owner, job.team)]),
     words.begun(facts.by, instantText(facts.begunAtMs), facts.reason),
-    facts.lateAfterMs === undefined
-      ? words.took(tookText(facts))
-      : words.underWay(tookText(facts), doneOf(facts), totalOf(facts.counts)),
+    ...(facts.question
+      ? questionLines(facts.question, run.id, words)
+      : [
+          facts.lateAfterMs === undefined
+            ? words.took(tookText(facts))
+            : words.underWay(tookText(facts), doneOf(facts), totalOf(facts.counts)),
+        ]),
     // Before what may be too long for a chat.
     words.link(linkOf(run.id), run.id),
     ...facts.failures.flatMap((failure) => failureLines(failure, words)),
     ...(facts.unmet ?? []).flatMap(({ step, why }) => ['', words.unmetStep(step, why)]),
   ].join('\n');
+}
+
+const ASKED_CHARACTERS_MAX = 120;
+
+/** In one line. */
+function askedText(question: NoticeQuestion, words: NoticeWords): string {
+  const of = question.step === undefined ? '' : words.ofStep(question.step);
+  if (question.kind === 'rollout')
+    return words.askedBatch(question.batch, question.batches, question.why === 'max-failed') + of;
+  const [first = ''] = question.message.split('\n');
+  const signs = [...first];
+  return (signs.length > ASKED_CHARACTERS_MAX ? `${signs.slice(0, ASKED_CHARACTERS_MAX).join('')}…` : first) + of;
+}
+
+/** What is asked, who may answer until when, and how. */
+function questionLines(question: NoticeQuestion, runId: string, words: NoticeWords): string[] {
+  const answer = words.answer(answerCommand(question, runId));
+  if (question.kind === 'rollout') return [askedText(question, words), answer];
+  const { step, message, count, by, notByStarter, untilMs, onTimeout } = question;
+  return [
+    words.askedApproval(step),
+    ...message.split('\n').map((line) => `  ${line}`),
+    ...(count > 1 ? [words.people(count)] : []),
+    ...(by ? [words.mayAnswer(by.join(', '))] : []),
+    ...(notByStarter ? [words.notByStarter] : []),
+    ...(untilMs === undefined ? [] : [words.until(instantText(untilMs), onTimeout === 'continue')]),
+    answer,
+  ];
+}
+
+/** To this question: one that is asked later, or that another step asks, is not answered by it. */
+function answerCommand(question: NoticeQuestion, runId: string): string {
+  const step = question.step === undefined ? '' : ` --step ${question.step}`;
+  const batch = question.kind === 'rollout' ? ` --batch ${question.batch}` : '';
+  return `drover runs answer ${runId} yes|no${step}${batch} --reason TEXT`;
 }
 
 function tookText({ begunAtMs, endedAtMs }: NoticeFacts): string {
@@ -101,8 +141,9 @@ function failureLines(failure: NoticeFailure, words: NoticeWords): string[] {
   ];
 }
 
-/** The most common last line alone. */
-function sampleOf({ failures, unmet }: NoticeFacts): string[] {
+/** The most common last line alone; of a question how it is answered. */
+function sampleOf({ failures, unmet, question, run }: NoticeFacts): string[] {
+  if (question) return [`  ${answerCommand(question, run.id)}`];
   const last = failures[0]?.lines.at(-1) ?? unmet?.[0]?.why;
   return last === undefined ? [] : [`  ${last}`];
 }

@@ -28,6 +28,14 @@ export interface NoticeWords {
   readonly signal: (name: string) => string;
   readonly onHosts: (n: number, hosts: string, how: string, step: string | undefined) => string;
   readonly unmetStep: (step: string, why: string) => string;
+  readonly askedApproval: (step: string) => string;
+  readonly askedBatch: (batch: number, batches: number, isOverLimit: boolean) => string;
+  readonly ofStep: (step: string) => string;
+  readonly people: (count: number) => string;
+  readonly mayAnswer: (names: string) => string;
+  readonly notByStarter: string;
+  readonly until: (at: string, goesOn: boolean) => string;
+  readonly answer: (command: string) => string;
   readonly link: (url: string, id: string) => string;
 }
 
@@ -40,6 +48,7 @@ const en: NoticeWords = {
     recovered: 'recovered',
     succeeded: 'succeeded',
     late: 'late',
+    asks: 'asks',
   },
   states: { timed_out: 'timed out', lost: 'out of reach', not_started: 'not started' },
   failed: (n) => `${n} failed`,
@@ -66,6 +75,15 @@ const en: NoticeWords = {
   onHosts: (n, hosts, how, step) =>
     `${step === undefined ? '' : `Step ${step}: `}${how} on ${n} ${n === 1 ? 'host' : 'hosts'} (${hosts})`,
   unmetStep: (step, why) => `Step ${step}: ${why}`,
+  askedApproval: (step) => `Step ${step} asks:`,
+  askedBatch: (batch, batches, isOverLimit) =>
+    `${batches > 1 ? `after batch ${batch} of ${batches}: ` : ''}${isOverLimit ? 'more failed than may: ' : ''}go on?`,
+  ofStep: (step) => ` (step ${step})`,
+  people: (count) => `${count} people have to say yes`,
+  mayAnswer: (names) => `May answer: ${names}`,
+  notByStarter: 'Whoever has begun the run may not approve it',
+  until: (at, goesOn) => `Until ${at}; ${goesOn ? 'then it goes on' : 'then it times out'}`,
+  answer: (command) => `Answer: ${command}`,
   link: (url, id) => `${url}\ndrover runs show ${id}`,
 };
 
@@ -78,6 +96,7 @@ const zh: NoticeWords = {
     recovered: '已恢复',
     succeeded: '成功',
     late: '运行过久',
+    asks: '等待答复',
   },
   states: { timed_out: '超时', lost: '失联', not_started: '未启动' },
   failed: (n) => `${n} 个失败`,
@@ -103,6 +122,15 @@ const zh: NoticeWords = {
   signal: (name) => `被 ${name} 终止`,
   onHosts: (n, hosts, how, step) => `${step === undefined ? '' : `步骤 ${step}：`}${n} 台主机 ${how}（${hosts}）`,
   unmetStep: (step, why) => `步骤 ${step}：${why}`,
+  askedApproval: (step) => `步骤 ${step} 请求批准：`,
+  askedBatch: (batch, batches, isOverLimit) =>
+    `${batches > 1 ? `第 ${batch} 批（共 ${batches} 批）之后：` : ''}${isOverLimit ? '失败数超过上限，' : ''}是否继续？`,
+  ofStep: (step) => `（步骤 ${step}）`,
+  people: (count) => `需要 ${count} 人同意`,
+  mayAnswer: (names) => `可答复者：${names}`,
+  notByStarter: '发起运行的人不得批准',
+  until: (at, goesOn) => `截止 ${at}；到时${goesOn ? '自动继续' : '按超时处理'}`,
+  answer: (command) => `答复：${command}`,
   link: (url, id) => `${url}\ndrover runs show ${id}`,
 };
 

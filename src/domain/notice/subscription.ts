@@ -6,7 +6,16 @@ import { totalOf, type ExecutionCounts } from '../crew/execution-machine.ts';
 import type { RunState } from '../flow/run-machine.ts';
 
 /** The first that fits is told, where several do. */
-export const NOTICE_EVENTS = ['failed', 'timed_out', 'lost', 'cancelled', 'recovered', 'succeeded', 'late'] as const;
+export const NOTICE_EVENTS = [
+  'failed',
+  'timed_out',
+  'lost',
+  'cancelled',
+  'recovered',
+  'succeeded',
+  'late',
+  'asks',
+] as const;
 export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
 
 export interface Subscription {
@@ -68,10 +77,16 @@ export function eventOf({ on, lostShare = 0 }: Subscription, end: RunEnd): Notic
     cancelled: end.state === 'cancelled',
     recovered: end.state === 'succeeded' && (end.before === 'failed' || end.before === 'timed_out'),
     succeeded: end.state === 'succeeded',
-    // What is over is not late any more.
+    // What is over is not late any more, and asks nothing.
     late: false,
+    asks: false,
   };
   return NOTICE_EVENTS.find((event) => on.includes(event) && is[event]);
+}
+
+/** Channels of those who want to know what a run asks, each once. */
+export function toldOfQuestions(subscriptions: readonly Subscription[]): readonly string[] {
+  return [...new Set(subscriptions.flatMap(({ channel, on }) => (on.includes('asks') ? [channel] : [])))];
 }
 
 /** One notice for each channel, whoever names it: the first of its events. */

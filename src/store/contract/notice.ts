@@ -31,7 +31,17 @@ export interface EndedRun {
   readonly atMs: number;
 }
 
-/** What else is known of a run that has ended, for whoever decides who is told. */
+/** A question, noted by the write of the run's owner that asks it. */
+export interface AskedQuestion {
+  readonly runId: RunId;
+  readonly round: number;
+  readonly task: number;
+  /** Of a rollout the number of its question; of an approval since when it asks. */
+  readonly turn: number;
+  readonly atMs: number;
+}
+
+/** What else is known of a run that has ended, or that asks, for whoever decides who is told. */
 export interface EndedRunContext {
   readonly id: RunId;
   readonly name: string;
@@ -61,6 +71,8 @@ export interface NewNotice {
   readonly runId: RunId;
   readonly round: number;
   readonly event: NoticeEvent;
+  /** Of one that asks: to which of the questions of its round it is. */
+  readonly question?: Pick<AskedQuestion, 'task' | 'turn'>;
   /** The name of a channel. */
   readonly channel: string;
   /** Notices of one group share a message where they come close together. */
@@ -152,6 +164,11 @@ export interface NoticeStore {
    */
   noticesMake(ended: readonly EndedRun[], notices: readonly NewNotice[]): Promise<number>;
 
+  /** Oldest first, at most `limit`. Noted only while there is a channel. */
+  askedQuestions(limit: number): Promise<readonly AskedQuestion[]>;
+  /** As `noticesMake`, of questions. */
+  noticesMakeAsked(asked: readonly AskedQuestion[], notices: readonly NewNotice[]): Promise<number>;
+
   /** By their ids, at most `limit`. `isOfAll`: not only of jobs that themselves say who is told that they are late. */
   runsUnderWay(
     after: RunId | undefined,
@@ -163,7 +180,7 @@ export interface NoticeStore {
   noticesMakeLate(notices: readonly NewNotice[]): Promise<number>;
 
   /**
-   * `isAny`: there is something for `endedRuns` or `channelsDue`. `isLateWatched`: something is under way, and somebody
+   * `isAny`: there is something for `endedRuns`, `askedQuestions` or `channelsDue`. `isLateWatched`: something is under way, and somebody
    * wants to know of what is late.
    */
   noticesLook(): Promise<{ readonly isAny: boolean; readonly isLateWatched: boolean }>;

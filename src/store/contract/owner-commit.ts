@@ -68,6 +68,8 @@ export interface TaskChange {
    * answers are there as were heard: an answer and the end of its time are one or the other.
    */
   readonly gate?: GatePosition;
+  /** It asks this from now on, and has not before: whoever is to be told of questions is told of it. `turn`: as in `AskedQuestion`. */
+  readonly asks?: { readonly turn: number; readonly atMs: number };
   /** What its conditions have come to; what they had come to before is forgotten where there is none. */
   readonly decision?: TaskDecision;
   /** The run's seq of this change. */

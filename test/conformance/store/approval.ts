@@ -6,6 +6,7 @@ import { newRunId } from '../../../src/base/ids.ts';
 import { emptyCounts } from '../../../src/domain/crew/execution-machine.ts';
 import type { GatePosition } from '../../../src/domain/gate/gate-position.ts';
 import { partitionOf } from '../../../src/domain/run/partition.ts';
+import type { AskedQuestion } from '../../../src/store/contract/notice.ts';
 import type { CommitResult, TaskChange } from '../../../src/store/contract/owner-commit.ts';
 import { actor, audit, newServer, spec, type StoreWorld } from '../store-world.ts';
 
@@ -15,6 +16,7 @@ export function approvalConformance(world: () => StoreWorld): void {
   describe('an approval', () => {
     it('takes answers while it asks, one upon the other, and is decided by its owner with all of them', async () => {
       const { store, own } = world();
+      await world().hear();
       const id = newRunId(systemClock.nowMs());
       const partition = partitionOf(id);
       const work = { kind: 'approval', message: 'Go?', count: 2, notByStarter: false, onTimeout: 'fail' } as const;
@@ -52,9 +54,10 @@ export function approvalConformance(world: () => StoreWorld): void {
         to: 'paused' | 'succeeded' | 'failed',
         gate: GatePosition,
         more: Partial<TaskChange>[] = [],
+        ofGate: Pick<TaskChange, 'asks'> = {},
       ): Promise<CommitResult> => {
         const counts = emptyCounts();
-        const tasks = [{ to, gate }, ...more].map((one, task) => ({
+        const tasks = [{ to, gate, ...ofGate }, ...more].map((one, task) => ({
           runId: id,
           task,
           to: 'skipped' as const,
@@ -72,7 +75,12 @@ export function approvalConformance(world: () => StoreWorld): void {
         return store.runApprove(id, task, answer, seen, audit);
       };
       expect(await say('ann', 0)).toBe('stale');
+      const asked = async (): Promise<readonly AskedQuestion[]> =>
+        (await store.askedQuestions(1_000)).filter(({ runId }) => runId === id);
+      await write('paused', ASKING, [], { asks: { turn: 7, atMs: 8 } });
+      // Later writes of what is asked already.
       await write('paused', ASKING);
+      expect(await asked()).toEqual([{ runId: id, round: 1, task: 0, turn: 7, atMs: 8 }]);
       expect((await store.runHead(id))!.asks).toBe(true);
       expect([await say('ann', 0, 6), await say('ann', 1), await say('ann', 0, 7, 9)]).toEqual([
         'stale',
@@ -87,8 +95,9 @@ export function approvalConformance(world: () => StoreWorld): void {
 
       // Its time is up for an owner that has not heard the answer: nothing of that lands, and no step after it begins.
       const late: GatePosition = { ...ASKING, phase: 'over', end: 'timed_out' };
-      const refused = await write('failed', late, [{ to: 'waiting', openedAtMs: 5 }]);
+      const refused = await write('failed', late, [{ to: 'waiting', openedAtMs: 5 }], { asks: { turn: 9, atMs: 9 } });
       expect(refused).toMatchObject({ kind: 'committed', stale: [id] });
+      expect(await asked()).toMatchObject([{ turn: 7 }]);
       const still = (await store.runFetch(id))!;
       expect([still.state, ...still.tasks!.map(({ state }) => state)]).toEqual(['paused', 'paused', 'created']);
 

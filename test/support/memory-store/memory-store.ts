@@ -45,6 +45,7 @@ export type SimulableStore = Pick<
   | 'attemptsLook'
   | 'ownerCommit'
   | 'endedRuns'
+  | 'askedQuestions'
   | 'outputChunkWrite'
   | 'serverRegister'
   | 'serverDeregister'
@@ -172,6 +173,8 @@ export function createMemoryStore(
     taskSpec: async (id, task) => owner.taskSpec(tables, id, task),
     attemptsLook: async (keys) => owner.attemptsLook(tables, keys),
     ownerCommit: async (commit) => owner.ownerCommit(tables, commit),
+    askedQuestions: async (limit) =>
+      [...tables.asked.values()].sort((a, b) => (a.runId < b.runId ? -1 : 1)).slice(0, limit),
     endedRuns: async (limit) => [...tables.ended.values()].sort((a, b) => (a.runId < b.runId ? -1 : 1)).slice(0, limit),
     outputChunkWrite: async (fences, chunks) => output.outputChunkWrite(tables, fences, chunks),
 

@@ -19,7 +19,7 @@ import type { StoredWork } from '../../../src/domain/work/work.ts';
 import type { AuditEntry } from '../../../src/store/contract/audit.ts';
 import type { ExecutionRecord, LateReport } from '../../../src/store/contract/execution.ts';
 import type { Fence } from '../../../src/store/contract/lease.ts';
-import type { EndedRun } from '../../../src/store/contract/notice.ts';
+import type { AskedQuestion, EndedRun } from '../../../src/store/contract/notice.ts';
 import type { StreamRecord } from '../../../src/store/contract/output.ts';
 import type { ExecutionSeed } from '../../../src/store/contract/owner-commit.ts';
 import type { RunRecord } from '../../../src/store/contract/run.ts';
@@ -119,6 +119,8 @@ export class MemoryTables {
   /** Somebody is to be told of ends of runs. */
   isHeard = false;
   readonly ended = new Map<string, EndedRun>();
+  /** Questions that somebody is to be told of. */
+  readonly asked = new Map<string, AskedQuestion>();
   watcher: StoreWatcher = { moved() {}, runMoved() {}, owned() {}, written() {} };
 
   holds({ partition, serverId, term }: Fence): boolean {

@@ -374,7 +374,21 @@ export function countsOf(row: RunRow, task: number): ExecutionCounts {
 /** Whether it has landed. A task that has its turn for the first time gets its executions. */
 export function taskWrite(
   tables: MemoryTables,
-  { runId, task: number, to, counts, openedAtMs, places, items, position, outputs, decision, gate, seq }: TaskChange,
+  {
+    runId,
+    task: number,
+    to,
+    counts,
+    openedAtMs,
+    places,
+    items,
+    position,
+    outputs,
+    decision,
+    gate,
+    asks,
+    seq,
+  }: TaskChange,
 ): boolean {
   const row = tables.runs.get(runId);
   const task = row?.tasks[number];
@@ -392,6 +406,9 @@ export function taskWrite(
   }
   if (decision) task.decision = decision;
   else delete task.decision;
+  const { round } = row.run;
+  if (asks && tables.isHeard)
+    tables.asked.set(`${runId} ${round} ${number} ${asks.turn}`, { runId, round, task: number, ...asks });
   if (openedAtMs === undefined) return true;
   task.openedAtMs = openedAtMs;
   if (!row.executions.some((execution) => execution.task === number))
@@ -401,7 +418,7 @@ export function taskWrite(
         number,
         items?.map(itemSubject) ?? places?.map((place) => task.subjects[place]!) ?? task.subjects,
         {
-          round: row.run.round,
+          round,
           seq,
         },
       ),

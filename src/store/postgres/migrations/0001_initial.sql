@@ -313,6 +313,10 @@ CREATE INDEX notice_rule_channel ON notice_rule (channel_id);
 CREATE TABLE run_ended (
   run_id uuid NOT NULL, round int NOT NULL, state text NOT NULL, counts jsonb NOT NULL, at_ms bigint NOT NULL, PRIMARY KEY (run_id, round, state)
 );
+-- Questions of runs that nobody has made notices of: noted as ends are. Of a rollout `turn` is the number of its question, of an approval since when it asks.
+CREATE TABLE run_asked (
+  run_id uuid NOT NULL, round int NOT NULL, task int NOT NULL, turn bigint NOT NULL, at_ms bigint NOT NULL, PRIMARY KEY (run_id, round, task, turn)
+);
 -- What goes out as one, under one id. While it waits, `due_at_ms` is when its next try may begin; during a try, when the lease of that is over.
 CREATE TABLE notice_message (
   id uuid PRIMARY KEY, channel text NOT NULL, channel_id uuid, grouped_as text NOT NULL,
@@ -323,11 +327,11 @@ CREATE TABLE notice_message (
 CREATE INDEX notice_message_due ON notice_message (due_at_ms) WHERE state = 'waiting';
 CREATE INDEX notice_message_group ON notice_message (channel_id, grouped_as, opened_at_ms);
 CREATE INDEX notice_message_finished ON notice_message (finished_at_ms) WHERE finished_at_ms IS NOT NULL;
--- Once for an end and a channel, however often the end is written.
+-- Once for an end and a channel, however often the end is written; `question`: the task and the turn of what is asked, and empty for all else.
 CREATE TABLE notice (
-  id uuid PRIMARY KEY, run_id uuid NOT NULL, round int NOT NULL, event text NOT NULL, channel text NOT NULL, facts jsonb NOT NULL,
+  id uuid PRIMARY KEY, run_id uuid NOT NULL, round int NOT NULL, event text NOT NULL, question text NOT NULL DEFAULT '', channel text NOT NULL, facts jsonb NOT NULL,
   message_id uuid NOT NULL REFERENCES notice_message ON DELETE CASCADE, created_at_ms bigint NOT NULL,
-  UNIQUE (run_id, round, event, channel)
+  UNIQUE (run_id, round, event, question, channel)
 );
 CREATE INDEX notice_message_of ON notice (message_id);
 CREATE INDEX notice_newest ON notice (created_at_ms DESC, id DESC);

@@ -1,4 +1,4 @@
-/** Ends of runs that nobody has looked at yet, and what is known of these runs. */
+/** Ends of runs, and what runs ask, that nobody has looked at yet, and what is known of these runs. */
 import { given } from '../../../base/given.ts';
 import type { RunId } from '../../../base/ids.ts';
 import type { ExecutionCounts } from '../../../domain/crew/execution-machine.ts';
@@ -6,7 +6,7 @@ import type { RunState } from '../../../domain/flow/run-machine.ts';
 import type { Subscription } from '../../../domain/notice/subscription.ts';
 import type { RunPlan } from '../../../domain/run/plan.ts';
 import type { Actor } from '../../contract/audit.ts';
-import type { EndedRun, EndedRunContext } from '../../contract/notice.ts';
+import type { AskedQuestion, EndedRun, EndedRunContext } from '../../contract/notice.ts';
 import type { Executor } from '../pool.ts';
 
 export async function endedRuns(db: Executor, limit: number): Promise<readonly EndedRun[]> {
@@ -26,6 +26,21 @@ export async function endedRuns(db: Executor, limit: number): Promise<readonly E
     round: row.round,
     state: row.state,
     counts: row.counts,
+    atMs: row.at_ms,
+  }));
+}
+
+export async function askedQuestions(db: Executor, limit: number): Promise<readonly AskedQuestion[]> {
+  const { rows } = await db.query<{ run_id: RunId; round: number; task: number; turn: number; at_ms: number }>({
+    name: 'asked-questions',
+    text: 'SELECT run_id, round, task, turn, at_ms FROM run_asked ORDER BY run_id, round, task, turn LIMIT $1',
+    values: [limit],
+  });
+  return rows.map((row) => ({
+    runId: row.run_id,
+    round: row.round,
+    task: row.task,
+    turn: row.turn,
     atMs: row.at_ms,
   }));
 }

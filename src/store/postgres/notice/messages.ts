@@ -14,7 +14,7 @@ import { TELLS_LATE } from './runs-under-way.ts';
 export async function noticesLook(db: Executor, nowMs: number): ReturnType<NoticeStore['noticesLook']> {
   const { rows } = await db.query<{ is_any: boolean; is_late_watched: boolean }>({
     name: 'notices-look',
-    text: `SELECT EXISTS (SELECT FROM run_ended)
+    text: `SELECT EXISTS (SELECT FROM run_ended) OR EXISTS (SELECT FROM run_asked)
         OR EXISTS (SELECT FROM notice_message WHERE state = 'waiting' AND due_at_ms <= $1) AS is_any,
         EXISTS (SELECT FROM run_active) AND (
           EXISTS (SELECT FROM notice_rule WHERE 'late' = ANY (events))
@@ -140,7 +140,7 @@ async function claim(
     `SELECT facts, count(*) OVER () AS count
      FROM notice
      WHERE message_id = $1
-     ORDER BY created_at_ms, run_id, round, event
+     ORDER BY created_at_ms, run_id, round, event, question
      LIMIT $2`,
     [message.id, noticeLimits.noticesToldMax],
   );

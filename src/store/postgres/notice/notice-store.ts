@@ -1,11 +1,11 @@
 /** What the store does with notices. What servers do by themselves waits for no caller. */
 import type { NoticeStore } from '../../contract/notice.ts';
 import type { StoreParts } from '../store-parts.ts';
-import { endedRunContexts, endedRuns } from './ended-runs.ts';
+import { askedQuestions, endedRunContexts, endedRuns } from './ended-runs.ts';
 import { channelsDue, messagesClaim, messageSettle, noticesLook } from './messages.ts';
 import { noticeFetch, noticeList } from './notice-list.ts';
 import { noticeRuleAdd, noticeRuleList, noticeRuleRemove } from './notice-rule.ts';
-import { noticesMake, noticesMakeLate } from './notices-make.ts';
+import { noticesMake, noticesMakeAsked, noticesMakeLate } from './notices-make.ts';
 import { runsUnderWay, usualTimes } from './runs-under-way.ts';
 
 export function noticeStore({ pool, ownPool, now }: StoreParts): NoticeStore {
@@ -16,6 +16,8 @@ export function noticeStore({ pool, ownPool, now }: StoreParts): NoticeStore {
     endedRuns: (limit) => endedRuns(ownPool, limit),
     endedRunContexts: (ids) => endedRunContexts(ownPool, ids),
     noticesMake: (ended, notices) => noticesMake(ownPool, ended, notices, now()),
+    askedQuestions: (limit) => askedQuestions(ownPool, limit),
+    noticesMakeAsked: (asked, notices) => noticesMakeAsked(ownPool, asked, notices, now()),
     runsUnderWay: (after, options) => runsUnderWay(ownPool, after, options),
     usualTimes: (jobs) => usualTimes(ownPool, jobs),
     noticesMakeLate: (notices) => noticesMakeLate(ownPool, notices, now()),

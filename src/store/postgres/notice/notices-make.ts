@@ -4,7 +4,7 @@
  * that group is younger than the channel's window.
  */
 import { newId, type ChannelId } from '../../../base/ids.ts';
-import type { EndedRun, NewNotice } from '../../contract/notice.ts';
+import type { AskedQuestion, EndedRun, NewNotice } from '../../contract/notice.ts';
 import type { Executor, Pool } from '../pool.ts';
 
 export async function noticesMake(
@@ -28,6 +28,36 @@ export async function noticesMake(
     return noticesWrite(
       tx,
       notices.filter(({ runId, round, facts }) => own.has(`${runId} ${round} ${facts.run.state}`)),
+      nowMs,
+    );
+  });
+}
+
+export async function noticesMakeAsked(
+  pool: Pool,
+  asked: readonly AskedQuestion[],
+  notices: readonly NewNotice[],
+  nowMs: number,
+): Promise<number> {
+  if (asked.length === 0) return 0;
+  return pool.transaction(async (tx) => {
+    const { rows } = await tx.query<{ key: string }>({
+      name: 'asked-questions-take',
+      text: `DELETE FROM run_asked a
+        USING unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[]) AS k(run_id, round, task, turn)
+        WHERE a.run_id = k.run_id AND a.round = k.round AND a.task = k.task AND a.turn = k.turn
+        RETURNING a.run_id || ' ' || a.round || ' ' || a.task || ' ' || a.turn AS key`,
+      values: [
+        asked.map(({ runId }) => runId),
+        asked.map(({ round }) => round),
+        asked.map(({ task }) => task),
+        asked.map(({ turn }) => turn),
+      ],
+    });
+    const own = new Set(rows.map(({ key }) => key));
+    return noticesWrite(
+      tx,
+      notices.filter(({ runId, round, question }) => own.has(`${runId} ${round} ${questionKey(question)}`)),
       nowMs,
     );
   });
@@ -79,8 +109,9 @@ async function unknownOf(tx: Executor, notices: readonly NewNotice[]): Promise<N
   const { rows } = await tx.query<{ n: number }>({
     name: 'notices-known',
     text: `SELECT k.n
-      FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) WITH ORDINALITY AS k(run_id, round, event, channel, n)
-      JOIN notice USING (run_id, round, event, channel)`,
+      FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[])
+        WITH ORDINALITY AS k(run_id, round, event, question, channel, n)
+      JOIN notice USING (run_id, round, event, question, channel)`,
     values: keys(notices),
   });
   const known = new Set(rows.map(({ n }) => n - 1));
@@ -92,8 +123,14 @@ function keys(notices: readonly NewNotice[]): unknown[] {
     notices.map(({ runId }) => runId),
     notices.map(({ round }) => round),
     notices.map(({ event }) => event),
+    notices.map(({ question }) => questionKey(question)),
     notices.map(({ channel }) => channel),
   ];
+}
+
+/** Empty for what is no question. */
+function questionKey(question: NewNotice['question']): string {
+  return question ? `${question.task} ${question.turn}` : '';
 }
 
 interface Place {
@@ -137,10 +174,10 @@ async function messageFor(tx: Executor, { name, group, channel }: Place, nowMs: 
 async function insert(tx: Executor, notices: readonly NewNotice[], message: string, nowMs: number): Promise<number> {
   const { rowCount } = await tx.query({
     name: 'notices-write',
-    text: `INSERT INTO notice (id, run_id, round, event, channel, facts, message_id, created_at_ms)
-      SELECT id, run_id, round, event, channel, facts, $7, $8
-      FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::uuid[], $6::jsonb[])
-        AS n(run_id, round, event, channel, id, facts)
+    text: `INSERT INTO notice (id, run_id, round, event, question, channel, facts, message_id, created_at_ms)
+      SELECT id, run_id, round, event, question, channel, facts, $8, $9
+      FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::jsonb[])
+        AS n(run_id, round, event, question, channel, id, facts)
       ON CONFLICT DO NOTHING`,
     values: [
       ...keys(notices),

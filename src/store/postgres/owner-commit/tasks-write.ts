@@ -44,6 +44,13 @@ const OPEN = `INSERT INTO execution (run_id, task, ordinal, host_id, host_name, 
     SELECT 1 FROM execution e WHERE ${isOfDay('e.run_id')} AND e.run_id = c.run_id AND e.task = c.task
   )`;
 
+const ASK = `INSERT INTO run_asked (run_id, round, task, turn, at_ms)
+  SELECT c.run_id, run.round, c.task, c.turn, c.at_ms
+  FROM unnest($3::uuid[], $4::int[], $5::bigint[], $6::bigint[]) AS c(run_id, task, turn, at_ms)
+  JOIN run ON ${isOfDay('run.id')} AND run.id = c.run_id
+  WHERE EXISTS (SELECT FROM channel)
+  ON CONFLICT DO NOTHING`;
+
 /** A byte for each host up to the last that is chosen. */
 function chosenBytes(places: readonly number[]): Buffer {
   const bytes = Buffer.alloc((places.at(-1) ?? -1) + 1);
@@ -111,6 +118,20 @@ export async function tasksWrite(tx: Executor, day: Day, changes: readonly TaskC
         opened.map(({ seq }) => seq),
         opened.map(({ places }) => (places ? chosenBytes(places) : null)),
         opened.map(({ items }) => (items ? JSON.stringify(items) : null)),
+      ],
+    });
+  const asking = changes.filter(({ asks }, at) => asks && landed.has(at));
+  if (asking.length > 0)
+    await tx.query({
+      name: 'tasks-ask',
+      text: ASK,
+      values: [
+        day.first,
+        day.last,
+        asking.map(({ runId }) => runId),
+        asking.map(({ task }) => task),
+        asking.map(({ asks }) => asks!.turn),
+        asking.map(({ asks }) => asks!.atMs),
       ],
     });
   return landed;
