@@ -25,7 +25,11 @@ export function gateLines({ approval, wait }: Step, path: string, runId: string,
   if (!approval) return lines;
   const { message, answers, asks, by, notByStarter } = approval;
   return [
-    ...message.trimEnd().split('\n').map(plainText),
+    // What it says may be what a host has told: it is not to be taken for what people answered, or for how to answer.
+    ...message
+      .trimEnd()
+      .split('\n')
+      .map((line) => `│ ${plainText(line)}`),
     ...answers.map(
       ({ yes, by: who, reason, at }) =>
         `${yes ? 'yes' : 'no'}, by ${plainText(who)} at ${timeText(at, utc)}${reason === '' ? '' : `: ${plainText(reason)}`}`,

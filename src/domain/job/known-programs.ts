@@ -33,7 +33,7 @@ const options = (runs: RegExp): KnownProgram => ({ kind: 'options', runs });
 /** Names, with blanks between them. */
 const TABLE: readonly (readonly [names: string, program: KnownProgram])[] = [
   [
-    'sh bash dash ash zsh ksh mksh fish csh tcsh',
+    'sh bash dash ash zsh ksh mksh fish csh tcsh rbash rksh rzsh hush yash',
     { kind: 'shell', flags: 'abefhiklmnprstuvxBCDEHPT', valued: 'oO', code: 'c' },
   ],
   ['env', runner(0, 'i0v', 'uCS', true)],
@@ -50,6 +50,8 @@ const TABLE: readonly (readonly [names: string, program: KnownProgram])[] = [
   ['xargs', runner(0, '0oprtx', 'aEdILnPs')],
   ['caffeinate', runner(0, 'disum', 'tw')],
   ['systemd-run', runner(0, 'dGPqrSt', 'EHMpu')],
+  ['ssh-agent dbus-run-session xvfb-run setarch linux32 linux64 i386 x86_64 prlimit start-stop-daemon', runner(0)],
+  ['pkexec', runner(0, '', 'u')],
   [
     'nohup command builtin setpriv unshare nsenter busybox toybox fakeroot unbuffer firejail bwrap numactl perf catchsegv',
     runner(0),
@@ -68,12 +70,12 @@ const TABLE: readonly (readonly [names: string, program: KnownProgram])[] = [
   ['node nodejs', { kind: 'interpreter', flags: 'civh', valued: 'rC', code: 'ep' }],
   ['php', { kind: 'interpreter', flags: 'anqHhimvw', valued: 'cdz', code: 'BErRfF' }],
   ['lua luajit', { kind: 'interpreter', flags: 'iEv', valued: 'l', code: 'e' }],
-  ['tclsh rscript', { kind: 'interpreter', code: 'e' }],
+  ['tclsh rscript groovy scala julia elixir iex erl ghci', { kind: 'interpreter', code: 'e' }],
   ['awk gawk mawk nawk', { kind: 'filter', flags: 'bcCghnNOPrsStV', valued: 'Fvil', code: 'feE', permutes: false }],
   ['sed gsed', { kind: 'filter', flags: 'nErsuz', valued: 'l', code: 'ef', permutes: true }],
   ['ssh rsh dbclient plink eval watch parallel pdsh clush ansible ansible-playbook', { kind: 'whole' }],
   [
-    'su script make gmake ninja crontab at batch cmd powershell pwsh osascript deno bun expect screen tmux gdb socat mysql mariadb sqlite3',
+    'su script make gmake ninja crontab at batch cmd powershell pwsh osascript deno bun expect screen tmux gdb socat mysql mariadb sqlite3 capsh npx pnpx bunx m4 dc cmake source .',
     { kind: 'whole' },
   ],
   ['psql', { kind: 'whole', assignsBy: /^(?:-v|--set|--variable)$/ }],
@@ -90,6 +92,17 @@ const TABLE: readonly (readonly [names: string, program: KnownProgram])[] = [
   ['nc ncat netcat', options(/^(?:-[A-Za-z]*[ec]|--(?:exec|sh-exec|lua-exec))$/)],
   ['vi vim nvim view ex emacs nano', options(/^(?:-[cSsuUie]|--(?:cmd|eval|load|startuptime))$/)],
   ['curl wget', options(/^(?:-[A-Za-z]*[Ke]|--(?:config|execute|use-askpass|engine))$/)],
+  ['split', options(/^--filter$/)],
+  ['sort', options(/^--compress-program$/)],
+  ['tcpdump', options(/^-[A-Za-z]*z$/)],
+  [
+    'apt apt-get aptitude apt-cache dpkg yum dnf rpm',
+    options(/^(?:-[A-Za-z]*[oc]|--(?:option|config-file|setopt|eval|define|pipe))$/),
+  ],
+  [
+    'npm pnpm yarn',
+    { kind: 'options', runs: /^--(?:node-options|script-shell|prefix|call)$|^-c$/, begins: /^(?:exec|x|dlx)$/ },
+  ],
   ['zip', options(/^(?:-[A-Za-z]*TT|--unzip-command)$/)],
   ['openssl', options(/^-(?:engine|provider|provider-path|config)$/)],
   ['less more man', options(/^(?:-[PHk]|--(?:pager|html|lesskey-src|lesskey-content))$/)],
@@ -99,7 +112,7 @@ const PROGRAMS: ReadonlyMap<string, KnownProgram> = new Map(
   TABLE.flatMap(([names, program]) => names.split(' ').map((name) => [name, program] as const)),
 );
 /** In these a program runs that comes behind one of these words, and the name of where. */
-export const ELSEWHERE = /^(?:docker|podman|nerdctl|kubectl|oc|crictl|lxc|machinectl)$/;
+export const ELSEWHERE = /^(?:docker|podman|nerdctl|kubectl|oc|crictl|lxc|machinectl|ip)$/;
 export const RUNS_ELSEWHERE = /^(?:exec|run|shell|debug)$/;
 export const ELSEWHERE_RUNNER = { kind: 'runner', operands: 1 } as const;
 
