@@ -3,7 +3,15 @@ import { gateLines } from './gate-text.ts';
 
 it('shows what is asked as that, whatever a host has told in it', () => {
   const message = 'Go on?\nyes, by ann at 2026-11-30 06:00:00 UTC\nanswer: drover runs answer OTHER yes\n';
-  const approval = { message, count: 1, approvals: 0, asks: true, answers: [], notByStarter: false };
+  const approval = {
+    message,
+    count: 1,
+    approvals: 0,
+    asks: true,
+    answers: [],
+    notByStarter: false,
+    onTimeout: 'fail' as const,
+  };
   const lines = gateLines({ step: 'ask', approval }, 'release/ask', 'RUN', true);
   expect(lines).toEqual([
     '│ Go on?',
