@@ -160,7 +160,9 @@ async function approvalAnswer(
   { goesOn: isYes, reason }: RunAnswerSaid,
 ): Promise<boolean> {
   const by = { id: caller.actor.id, name: caller.actor.name };
-  const taken = answerTaken(work, answers, { isYes, by }, createdBy.id);
+  // Where another round is begun meanwhile, it asks anew, and this answer is to nothing any more.
+  const starters = [createdBy.id, await ctx.store.runRoundStarter(id)];
+  const taken = answerTaken(work, answers, { isYes, by }, starters);
   if (taken.kind === 'refused')
     throw new DroverError('permission-denied', { detail: `Step ${path} of run ${id}: ${taken.why}.` });
   if (taken.kind === 'repeated') return true;

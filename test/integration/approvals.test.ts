@@ -149,6 +149,19 @@ it('has failed with the reason of whoever refuses, and a retry asks anew', async
   expect(traced('refused')).toEqual(['build', 'deploy']);
 }, 120_000);
 
+it('is approved neither by whoever has begun it nor by whoever has it done again', async () => {
+  const id = await begin('again', 'approval: { message: Go?, not_by_starter: true }');
+  await asks(id);
+  expect((await answer(ann, id, false)).status).toBe(202);
+  expect((await ended(id)).state).toBe('failed');
+  expect((await bob.post(`/api/v1/runs/${id}/retry`, { states: ['failed'] })).status).toBe(201);
+  await asks(id);
+  for (const own of [api, bob])
+    expect(await answer(own, id, true)).toMatchObject({ status: 403, body: { code: 'permission-denied' } });
+  expect((await answer(ann, id, true)).status).toBe(202);
+  expect((await ended(id)).state).toBe('succeeded');
+}, 120_000);
+
 it('takes as many different people as it says, none twice, and not whoever has begun it', async () => {
   const id = await begin('two', 'approval: { message: Go?, count: 2, not_by_starter: true }');
   await asks(id);

@@ -326,7 +326,7 @@ export class World implements Surroundings {
       const name = sim.pick(['ann', 'bob']);
       const said = { isYes: sim.chance(0.8), by: { id: name, name } };
       const work = approvalOf(this.database.tables, tasks[task]!);
-      if (!work || answerTaken(work, approvals, said, actor.id).kind !== 'counts') continue;
+      if (!work || answerTaken(work, approvals, said, [actor.id]).kind !== 'counts') continue;
       const answer = { ...said, askedMs: gate!.sinceMs, reason: '', atMs: trueTime(sim) };
       void server.store.runApprove(run.id, task, answer, approvals.length, audit).then(
         () => sim.chance(0.7) && server.owner.wake(run.id),

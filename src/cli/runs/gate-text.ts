@@ -38,7 +38,7 @@ export function gateLines({ approval, wait }: Step, path: string, runId: string,
     ...(asks
       ? [
           ...(by ? [`may answer: ${by.map(plainText).join(', ')}`] : []),
-          ...(notByStarter ? ['whoever has begun the run may not approve it'] : []),
+          ...(notByStarter ? ['whoever has begun the run, or has it done again, may not approve it'] : []),
           `answer: drover runs answer ${runId} yes|no --step ${plainText(path)} --reason TEXT`,
         ]
       : []),

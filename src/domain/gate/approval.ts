@@ -33,19 +33,19 @@ export type AnswerTaken =
   | { readonly kind: 'decided'; readonly isYes: boolean; readonly by: string }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** `starter`: the id of whoever has begun the run. */
+/** `starters`: the ids of whoever has begun the run, and its present round. */
 export function answerTaken(
   work: ApprovalWork,
   before: readonly ApprovalAnswer[],
   answer: Pick<ApprovalAnswer, 'isYes' | 'by'>,
-  starter: string,
+  starters: readonly (string | undefined)[],
 ): AnswerTaken {
   const verdict = approvalVerdict(work, before);
   if (verdict) return { kind: 'decided', isYes: verdict.isYes, by: verdict.last.by.name };
   const { by, isYes } = answer;
   if (work.by && !work.by.includes(by.name))
     return { kind: 'refused', why: `it is for ${work.by.join(', ')} to answer` };
-  if (work.notByStarter && isYes && by.id === starter)
-    return { kind: 'refused', why: 'whoever has begun the run may not approve it' };
+  if (work.notByStarter && isYes && starters.includes(by.id))
+    return { kind: 'refused', why: 'whoever has begun the run, or has it done again, may not approve it' };
   return isYes && before.some((one) => one.by.id === by.id) ? { kind: 'repeated' } : { kind: 'counts' };
 }

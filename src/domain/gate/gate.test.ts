@@ -37,7 +37,7 @@ describe('answers to an approval', () => {
     ['is the yes of the starter', { ...WORK, notByStarter: true }, [], said('starter', true), 'refused'],
     ['is the no of the starter', { ...WORK, notByStarter: true }, [], said('starter', false), 'counts'],
   ] as const)('one that %s', (_, work, before, answer, kind) =>
-    expect(answerTaken(work, before, answer, 'starter').kind).toBe(kind),
+    expect(answerTaken(work, before, answer, ['starter', undefined]).kind).toBe(kind),
   );
 });
 
@@ -88,7 +88,7 @@ describe('an approval', () => {
             const answer = said(who, isYes);
             // What is over takes no answer: the store sees to it.
             if (what === 'answer' && position.phase === 'asking')
-              if (answerTaken(work, answers, answer, 'x').kind === 'counts') answers = [...answers, answer];
+              if (answerTaken(work, answers, answer, ['x']).kind === 'counts') answers = [...answers, answer];
             const sight = { nowMs, answers, ...given({ stop: stop ? ('cancelled' as const) : undefined }) };
             position = advanceGate(work, structuredClone(position), sight);
             if (before.phase === 'over') expect(position).toEqual(before);

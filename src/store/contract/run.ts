@@ -182,6 +182,8 @@ export interface RunStore {
     answer: RolloutAnswer,
     audit: AuditEntry,
   ): Promise<'answered' | 'already-answered' | 'stale' | 'not-found'>;
+  /** The id of whoever has begun the present round: its starter, or who has asked for the retry. Undefined where the run is over. */
+  runRoundStarter(id: RunId): Promise<string | undefined>;
   /**
    * Adds an answer to those of an approval; the owner acts. `seen`: how many there were when it was judged. `changed`: there are others by
    * now, so that it is to be judged anew. `stale`: it asks nothing, or something else.

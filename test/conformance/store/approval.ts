@@ -75,6 +75,7 @@ export function approvalConformance(world: () => StoreWorld): void {
         return store.runApprove(id, task, answer, seen, audit);
       };
       expect(await say('ann', 0)).toBe('stale');
+      expect(await store.runRoundStarter(id)).toBe(actor.id);
       const asked = async (): Promise<readonly AskedQuestion[]> =>
         (await store.askedQuestions(1_000)).filter(({ runId }) => runId === id);
       await write('paused', ASKING, [], { asks: { turn: 7, atMs: 8 } });

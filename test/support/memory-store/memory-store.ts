@@ -31,6 +31,7 @@ export type SimulableStore = Pick<
   | 'runResumeRequest'
   | 'runAnswer'
   | 'runApprove'
+  | 'runRoundStarter'
   | 'runRetry'
   | 'timelineList'
   | 'executionFetch'
@@ -129,6 +130,10 @@ export function createMemoryStore(
       const answer = runs.runAnswer(tables, id, task, said, audit);
       if (answer === 'answered' || answer === 'already-answered') hints.notify('run', id);
       return answer;
+    },
+    async runRoundStarter(id) {
+      const row = tables.runs.get(id);
+      return row?.isActive ? row.principal : undefined;
     },
     async runApprove(id, task, said, seen, audit) {
       const answer = runs.runApprove(tables, id, { task, answer: said, seen }, audit);

@@ -14,6 +14,11 @@ export interface Approving {
 }
 
 /** The task is locked before what is under way, as an owner's commit locks them. */
+export async function runRoundStarter(pool: Pool, id: RunId): Promise<string | undefined> {
+  const { rows } = await pool.query<{ principal: string }>('SELECT principal FROM run_active WHERE run_id = $1', [id]);
+  return rows[0]?.principal;
+}
+
 export async function runApprove(
   pool: Pool,
   id: RunId,

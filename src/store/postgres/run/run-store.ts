@@ -4,7 +4,7 @@ import { tooManyRuns } from '../../contract/run-refusals.ts';
 import type { RunRecord, RunStore } from '../../contract/run.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { Together } from '../together.ts';
-import { runApprove } from './run-approve.ts';
+import { runApprove, runRoundStarter } from './run-approve.ts';
 import { runCreateMany, type Creation } from './run-create.ts';
 import {
   runAnswer,
@@ -60,6 +60,7 @@ export function runStore({ pool, ownPool, hints, now }: StoreParts): RunStore {
       if (answer === 'answered' || answer === 'already-answered') hints.notify('run', id);
       return answer;
     },
+    runRoundStarter: (id) => runRoundStarter(pool, id),
     async runApprove(id, task, answer, seen, entry) {
       const written = await runApprove(pool, id, { task, answer, seen }, entry, now());
       if (written === 'answered') hints.notify('run', id);
