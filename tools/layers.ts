@@ -51,7 +51,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   'engines/calls': {
     imports: ['base', 'domain/run', 'domain/work', 'outbound', 'protocol', 'ledger', 'engines'],
-    packages: [],
+    packages: ['pg'],
   },
   http: {
     imports: [

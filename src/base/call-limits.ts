@@ -32,4 +32,21 @@ export const callLimits = {
   callExtractBytesMax: 1 * MiB,
   /** Values in its lists and objects: reading one takes a worker a thousand times what a letter takes. */
   callExtractValuesMax: 20_000,
+  /** For what it may have done to be heard when it is to end, and for a database to be told that it is. */
+  callEndMsMax: 5_000,
+  // — calls of databases —
+  sqlStatementBytesMax: 256 * KiB,
+  /** Of a statement; what they come to together is bounded as a body is. */
+  sqlValuesMax: 1_000,
+  /** Ranges of counts of rows that are a success. */
+  sqlRowsRangesMax: 20,
+  sqlRowsDefault: 1_000,
+  /** `rows_max` of a step. */
+  sqlRowsMax: 100_000,
+  /** Rows as they are kept; what comes after is told as cut. */
+  sqlRowsBytesMax: 16 * MiB,
+  /** A result with more has names that nobody has written. */
+  sqlColumnsMax: 1_700,
+  /** What a database says beside its rows, each on a line of stderr. */
+  sqlNoticesMax: 1_000,
 } as const;

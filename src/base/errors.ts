@@ -153,6 +153,8 @@ export const errors = {
   'call-not-allowed': { status: 403, retryable: false, title: 'Calls of this worker do not go there' },
   'call-unreachable': { status: 502, retryable: true, title: 'The far end of a call was not reached' },
   'call-broken': { status: 502, retryable: false, title: 'A call ended without its whole answer' },
+  'sql-failed': { status: 422, retryable: false, title: 'The database refused the statement' },
+  'commit-unknown': { status: 500, retryable: false, title: 'Nobody knows whether the statement was committed' },
   'worker-restarted': { status: 500, retryable: false, title: 'The worker restarted while the call was under way' },
   'agent-replaced': { status: 409, retryable: false, title: 'The host was enrolled anew while the attempt was out' },
   'host-rebooted': { status: 409, retryable: false, title: 'The host restarted while the script ran' },

@@ -64,6 +64,8 @@ function outcomeOf(told: ReportedOutcome): Outcome | undefined {
     }
     case 'answered':
       return isStatus(told.status) ? { kind: 'answered', status: told.status } : undefined;
+    case 'rows':
+      return Number.isSafeInteger(told.rows) && told.rows >= 0 ? { kind: 'rows', rows: told.rows } : undefined;
     case 'faulted':
     case 'refused':
     case 'unknown':

@@ -10,6 +10,7 @@ import { callLimits } from '../../src/base/call-limits.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { HttpWork } from '../../src/domain/work/http.ts';
 import { storedWork } from '../../src/domain/work/work.ts';
+import { CALL_KINDS } from '../../src/engines/calls/call-kinds.ts';
 import { CertificateAuthority } from '../../src/pki/ca.ts';
 import { certificateRequest, newKey } from '../../src/pki/identity.ts';
 import type { AgentReport } from '../../src/protocol/link/agent-v1.ts';
@@ -405,6 +406,7 @@ describe('a call and its worker', () => {
 
   it('may be of another kind, by a function in the place of the one that there is', async () => {
     const kinds = {
+      ...CALL_KINDS,
       http: async ({
         output,
         begun,

@@ -35,6 +35,8 @@ const NOT_RUN: readonly (readonly [page: string, begins: string, why: string])[]
   ['docs/guides/agents.md', 'sh install.sh', 'would install on this machine; agent-install.test.ts'],
   ['docs/guides/calls.md', 'drover job run', 'needs a worker and somebody to ask; calls.test.ts has both'],
   ['docs/guides/calls.md', 'drover runs', 'of the run before; calls.test.ts looks at it'],
+  ['docs/guides/sql.md', 'drover job run', 'needs a database; calls-sql.test.ts has one'],
+  ['docs/guides/sql.md', 'drover runs', 'of the run before; calls-sql.test.ts looks at it'],
   ['docs/guides/calls.md', 'drover worker', 'calls.test.ts starts one with that option'],
   ['docs/guides/calls.md', 'drover up', 'up.test.ts starts one with that option'],
   ['docs/guides/jobs.md', 'drover job run', 'the hosts of the job are not here; job-runs.test.ts runs jobs'],
@@ -256,6 +258,14 @@ describe('who follows the pages about hosts and accounts', () => {
     shell.file('announce.yaml', /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
     const shown = await read('docs/guides/calls.md', shell);
     expect(shown['drover job validate announce.yaml']).toBe('announce.yaml: announce is a job\n');
+  });
+
+  it('writes a job that asks a database, and publishes it', async () => {
+    const shell = newShell(env);
+    const page = readFileSync(join(root, 'docs/guides/sql.md'), 'utf8');
+    shell.file('late-orders.yaml', /```yaml\n([\s\S]*?)```/.exec(page)![1]!);
+    const shown = await read('docs/guides/sql.md', shell);
+    expect(shown['drover job validate late-orders.yaml']).toBe('late-orders.yaml: late-orders is a job\n');
   });
 
   it('makes jobs of another form', async () => {

@@ -9,11 +9,12 @@ import { silentLog } from '../../src/base/log.ts';
 import { NameLookups } from '../../src/base/node-names.ts';
 import type { CallText } from '../../src/domain/work/call-text.ts';
 import type { HttpWork } from '../../src/domain/work/http.ts';
+import type { SqlWork } from '../../src/domain/work/sql.ts';
 import { storedWork, type CallWork } from '../../src/domain/work/work.ts';
 import type { CallKinds } from '../../src/engines/calls/call-kinds.ts';
 import { createCallsLedger } from '../../src/engines/calls/calls-ledger.ts';
 import type { Ledger, LedgerListener } from '../../src/ledger/ledger.ts';
-import { parseAllowList } from '../../src/outbound/allow-list.ts';
+import { parseAllowList, type AllowList } from '../../src/outbound/allow-list.ts';
 import type { AgentReport, ExecutionSpec } from '../../src/protocol/link/agent-v1.ts';
 import { newAttempt } from './new-attempt.ts';
 import { nobody } from './listeners.ts';
@@ -22,6 +23,8 @@ import { until } from './until.ts';
 export interface CallRigOptions {
   /** As `--call-allow` takes it. */
   readonly allow?: string;
+  /** In its place. */
+  readonly allowed?: AllowList;
   readonly names?: Pick<NameLookups, 'lookup'>;
   readonly clock?: Clock;
   readonly listener?: LedgerListener;
@@ -41,6 +44,7 @@ export interface CallRig {
 
 export async function callRig({
   allow = '',
+  allowed = parseAllowList(allow, '--call-allow'),
   names,
   clock = systemClock,
   listener = nobody,
@@ -48,7 +52,7 @@ export async function callRig({
 }: CallRigOptions = {}): Promise<CallRig> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-calls-'));
   const { lookup } = names ?? new NameLookups({ clock, atOnceMax: 4 });
-  const reach = { allowed: parseAllowList(allow, '--call-allow'), lookup, clock };
+  const reach = { allowed, lookup, clock };
   const make = (): Ledger => createCallsLedger({ dir, reach, clock, log: silentLog, ...given({ kinds }) });
   const own: CallRig = {
     dir,
@@ -100,6 +104,23 @@ export function httpWork(url: string | CallText, more: Partial<HttpWork> = {}): 
     headers: {},
     redirects: 5,
     extract: {},
+    ...more,
+  };
+}
+
+/** A statement that reads, with the password that the secret PASSWORD is; nothing is encrypted unless it is said. */
+export function sqlWork(url: string, statement: string, more: Partial<SqlWork> = {}): SqlWork {
+  return {
+    kind: 'sql',
+    url: [url],
+    password: [{ secret: 'PASSWORD' }],
+    statement,
+    values: [],
+    mode: 'read',
+    rowsMax: 1_000,
+    tls: { isInClear: true },
+    extract: {},
+    extractAll: {},
     ...more,
   };
 }

@@ -2513,6 +2513,11 @@ export interface components {
             status: number;
         } | {
             /** @constant */
+            kind: "rows";
+            /** @description That a statement has read or changed */
+            rows: number;
+        } | {
+            /** @constant */
             kind: "faulted";
         } | {
             /** @constant */
@@ -2851,6 +2856,8 @@ export interface components {
             command?: string[];
             /** @description A request that a worker makes itself */
             http?: components["schemas"]["HttpCall"];
+            /** @description A statement that a worker gives a database */
+            sql?: components["schemas"]["SqlCall"];
             lang?: string;
             args?: string[];
             env?: {
@@ -2879,6 +2886,8 @@ export interface components {
             successExitCodes?: number[];
             /** @description Of a call, such as 200-299; absent: these */
             successStatuses?: string;
+            /** @description Of a statement of a database, such as 1-; absent: any number */
+            successRows?: string;
             /** @enum {string} */
             via?: "auto" | "agent" | "ssh";
             /** @description Which worker may carry it out; present where it goes to no hosts */
@@ -2980,6 +2989,8 @@ export interface components {
             command?: string[];
             /** @description A request that a worker makes itself */
             http?: components["schemas"]["HttpCall"];
+            /** @description A statement that a worker gives a database */
+            sql?: components["schemas"]["SqlCall"];
             lang?: string;
             args?: string[];
             env?: {
@@ -3008,6 +3019,8 @@ export interface components {
             successExitCodes?: number[];
             /** @description Of a call, such as 200-299; absent: these */
             successStatuses?: string;
+            /** @description Of a statement of a database, such as 1-; absent: any number */
+            successRows?: string;
             /** @enum {string} */
             via?: "auto" | "agent" | "ssh";
             /** @description Which worker may carry it out; present where it goes to no hosts */
@@ -3119,6 +3132,31 @@ export interface components {
             permissions: string[];
             /** @description RFC 3339, UTC */
             expiresAt: string;
+        };
+        SqlCall: {
+            url: string;
+            /** @description As the job has it: ${{ secrets.NAME }} */
+            password?: string;
+            statement: string;
+            /** @description Secrets and outputs as the job has them */
+            values: (string | null)[];
+            /** @enum {string} */
+            mode: "read" | "write";
+            rowsMax: number;
+            tls?: {
+                ca?: string;
+                serverName?: string;
+                insecure?: boolean;
+                inClear?: boolean;
+            };
+            /** @description Columns of the first row, by the names of the values */
+            extract: {
+                [key: string]: string;
+            };
+            /** @description Columns of all rows, by the names of the lists */
+            extractAll: {
+                [key: string]: string;
+            };
         };
         Stream: {
             size: number;

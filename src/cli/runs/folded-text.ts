@@ -1,6 +1,6 @@
 /** How executions ended, and what they wrote: outputs that several hosts share once, under their names. Pure: text in, text out. */
 import { createHash } from 'node:crypto';
-import { exitCodeOf, signalOf, statusOf, type Outcome } from '../../domain/crew/outcome.ts';
+import { exitCodeOf, rowsOf, signalOf, statusOf, type Outcome } from '../../domain/crew/outcome.ts';
 import { foldNames } from '../../domain/target/fold-names.ts';
 import { paintState, stateWord, type Paint } from '../render.ts';
 import { plainText } from '../text-width.ts';
@@ -23,12 +23,16 @@ export interface Ending {
 }
 
 export function endingText(ending: Ending): string {
-  const code = exitCodeOf(ending.outcome);
-  const status = statusOf(ending.outcome);
-  const how =
-    signalOf(ending.outcome) ?? (status === undefined ? (code ? `exit ${code}` : undefined) : `answered ${status}`);
+  const how = howText(ending.outcome);
   // Signal and reason are the words of a host.
   return plainText([stateWord(ending.state), how, ending.reason].filter(Boolean).join(', '));
+}
+
+function howText(outcome: Outcome | undefined): string | undefined {
+  const [code, status, rows] = [exitCodeOf(outcome), statusOf(outcome), rowsOf(outcome)];
+  if (status !== undefined) return `answered ${status}`;
+  if (rows !== undefined) return rows === 1 ? '1 row' : `${rows} rows`;
+  return signalOf(outcome) ?? (code ? `exit ${code}` : undefined);
 }
 
 /** What is kept of a stream: head and tail, and how much between them is not. */

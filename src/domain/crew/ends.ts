@@ -37,12 +37,12 @@ export function notKeptAnswer(
   return isTerminalExecution(state) || retry ? 'taken' : 'lost';
 }
 
-/** Whether the script failed and may be tried again: what is refused, lost or known late is not. */
+/** Whether the script or call failed and may be tried again: what is refused, lost, ended for a limit or known late is not. */
 export function isRepeated(
   { dbState, failures }: { readonly dbState: ExecutionState; readonly failures: number },
-  { to, reason }: Pick<AttemptResult<unknown>, 'to' | 'reason'>,
+  { to, reason, outcome }: Pick<AttemptResult<unknown>, 'to' | 'reason' | 'outcome'>,
   retries: number,
 ): boolean {
-  const hasFailed = (to === 'failed' || to === 'timed_out') && reason === undefined;
+  const hasFailed = (to === 'failed' || to === 'timed_out') && (reason === undefined || outcome?.kind === 'faulted');
   return hasFailed && dbState !== 'lost' && failures < retries;
 }

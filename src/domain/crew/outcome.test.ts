@@ -3,7 +3,10 @@ import {
   EXIT_ZERO,
   exitCodeOf,
   parseExitCodes,
+  parseRows,
   parseStatuses,
+  rowsOf,
+  rowsText,
   signalOf,
   stateAfter,
   statusesText,
@@ -33,6 +36,8 @@ describe('an outcome', () => {
     [{ kind: 'answered', status: 299 }, true, 'succeeded'],
     [{ kind: 'answered', status: 300 }, true, 'failed'],
     [{ kind: 'answered', status: 199 }, true, 'failed'],
+    [{ kind: 'rows', rows: 0 }, true, 'succeeded'],
+    [{ kind: 'rows', rows: 3 }, true, 'succeeded'],
     [{ kind: 'faulted' }, false, 'failed'],
     [{ kind: 'faulted' }, true, 'failed'],
   ])('%j, begun: %s, means %s', (outcome, hasBegun, state) => {
@@ -43,6 +48,24 @@ describe('an outcome', () => {
     const criteria = { exitCodes: [0, 3] };
     expect(stateAfter({ kind: 'exited', code: 3 }, criteria, true)).toBe('succeeded');
     expect(stateAfter({ kind: 'exited', code: 3 }, { exitCodes: [] }, true)).toBe('failed');
+  });
+
+  it('of a statement is success by the rows of the work', () => {
+    const rows = [parseRows('0')!, parseRows('3-5')!, parseRows('10-')!];
+    const of = (count: number): EndState => stateAfter({ kind: 'rows', rows: count }, { exitCodes: [0], rows }, true);
+    expect([0, 1, 3, 5, 6, 10, 999_999_999_999].map(of)).toEqual([
+      'succeeded',
+      'failed',
+      'succeeded',
+      'succeeded',
+      'failed',
+      'succeeded',
+      'succeeded',
+    ]);
+    expect(rowsText(rows)).toBe('0, 3-5, 10-');
+    expect(rowsText([parseRows('1-2')!])).toBe('1-2');
+    for (const text of ['', '-1', '5-3', '1-x', '1.5', '1--', '1234567890']) expect(parseRows(text)).toBeUndefined();
+    expect([rowsOf({ kind: 'rows', rows: 2 }), rowsOf({ kind: 'faulted' })]).toEqual([2, undefined]);
   });
 
   it('of a call is success by the statuses of the work', () => {

@@ -17,6 +17,8 @@ export type Outcome =
   | { readonly kind: 'timed_out' | 'cancelled'; readonly end?: ProcessEnd }
   /** A call was answered with this status, of HTTP. */
   | { readonly kind: 'answered'; readonly status: number }
+  /** A statement of a database was carried out: so many rows it has read or changed. */
+  | { readonly kind: 'rows'; readonly rows: number }
   /** A call was begun, and ended without its whole answer; the reason is told beside it. */
   | { readonly kind: 'faulted' }
   /** Not begun; the reason is told beside it. */
@@ -29,8 +31,12 @@ export interface SuccessCriteria {
   readonly exitCodes: readonly number[];
   /** From and to, both included; those from 200 to 299 unless it is said. */
   readonly statuses?: readonly StatusRange[];
+  /** From and to, both included; any number of rows unless it is said. */
+  readonly rows?: readonly RowsRange[];
 }
 export type StatusRange = readonly [from: number, to: number];
+/** `to`: null for as many as there are. */
+export type RowsRange = readonly [from: number, to: number | null];
 const STATUS_OK: readonly StatusRange[] = [[200, 299]];
 
 /** Of whoever says nothing of it. */
@@ -55,6 +61,19 @@ export function statusesText(ranges: readonly StatusRange[]): string {
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
 }
 
+/** `3`, `1-10`, or `1-` for one and more. Undefined for what is none. */
+export function parseRows(text: string): RowsRange | undefined {
+  const [, low = '', dash, high = ''] = /^(\d{1,9})(?:(-)(\d{1,9})?)?$/.exec(text) ?? [];
+  if (low === '') return undefined;
+  const from = Number(low);
+  const to = dash === undefined ? from : high === '' ? null : Number(high);
+  return to === null || from <= to ? [from, to] : undefined;
+}
+
+export function rowsText(ranges: readonly RowsRange[]): string {
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to ?? ''}`)).join(', ');
+}
+
 /** Each once, in order: the same criteria are kept alike however they were asked for. */
 export function exitCodesOf(codes: readonly number[]): number[] {
   return [...new Set(codes)].sort((one, other) => one - other);
@@ -71,6 +90,10 @@ export function stateAfter(outcome: Outcome, criteria: SuccessCriteria, hasBegun
       return (criteria.statuses ?? STATUS_OK).some(([from, to]) => from <= outcome.status && outcome.status <= to)
         ? 'succeeded'
         : 'failed';
+    case 'rows':
+      return criteria.rows?.some(([from, to]) => from <= outcome.rows && (to === null || outcome.rows <= to)) === false
+        ? 'failed'
+        : 'succeeded';
     case 'signalled':
     case 'faulted':
       return 'failed';
@@ -100,6 +123,11 @@ export function signalOf(outcome: Outcome | undefined): string | undefined {
 /** What a call was answered with, if it was. */
 export function statusOf(outcome: Outcome | undefined): number | undefined {
   return outcome?.kind === 'answered' ? outcome.status : undefined;
+}
+
+/** How many rows a statement has read or changed, if it was one. */
+export function rowsOf(outcome: Outcome | undefined): number | undefined {
+  return outcome?.kind === 'rows' ? outcome.rows : undefined;
 }
 
 /** How its process ended, if it had one and that was seen. */

@@ -152,6 +152,69 @@ describe('a step that is a call', () => {
     expect(of(callLimits.callStatusesMax + 1)).toHaveLength(1);
   });
 
+  it('that is a statement is right as it stands in all its parts', () => {
+    expect(
+      faultsOf(
+        'worker: zone=a',
+        'sql:',
+        "  url: 'postgres://u@db.example:5433/${{ steps.s.first.outputs.v }}'",
+        "  password: '${{ secrets.key }}'",
+        "  statement: SELECT $1, $2, '$${{ params.base }}'",
+        "  values: ['${{ params.base }}', 1.5, true, null, '${{ steps.s.first.outputs.v }} ${{ secrets.key }}']",
+        '  mode: write',
+        '  rows_max: 10',
+        '  extract: { id: id }',
+        '  extract_all: { ids: id }',
+        '  tls: { ca: "-----BEGIN CERTIFICATE-----", server_name: db }',
+        'success: { rows: [0, 3-5, 10-] }',
+        'outputs: [{ name: id }, { name: ids, type: list }, { name: rows, type: number }]',
+        'retries: 2',
+      ),
+    ).toEqual([]);
+    for (const url of [
+      '${{ params.base }}',
+      '${{ params.base }}:5433/d',
+      '${{ params.base }}://u@h/d',
+      'postgres://u@${{ params.base }}/d',
+    ])
+      expect([url, faultsOf(`sql: { url: '${url}', statement: SELECT 1 }`)]).toEqual([url, []]);
+    const of = (fields: string): string => `sql: { url: 'postgres://u@h/d', ${fields} }`;
+    const filledIn = 'bad-input: A statement is not filled in, so that no value becomes a part of it: write $1 in its';
+    for (const [line, fault] of [
+      ["statement: 'SELECT ${{ params.base }}'", `1:37 ${filledIn}`],
+      ["statement: 'SELECT ${{ steps.s.first.outputs.v }}'", `1:37 ${filledIn}`],
+      ["statement: 'SELECT ${{ secrets.key }}'", `1:37 ${filledIn}`],
+      ["statement: SELECT $1, values: ['${{ params.nobody }}']", '1:69 job-reference-unknown: There is no parameter'],
+      ["statement: SELECT $1, values: ['${{ params.key }}']", '1:69 job-expression: key is a secret'],
+      ['statement: SELECT $1, values: [12345678901234567890]', '1:68 bad-input: No number here holds that exactly'],
+      ["statement: SELECT 1, password: 'hunter2'", '1:58 bad-input: A password is a secret'],
+      ['statement: SELECT 1, mode: both', '1:'],
+    ] as const) {
+      const found = faultsOf(of(line));
+      expect([line, found.length]).toEqual([line, 1]);
+      expect(found[0]!.startsWith(fault), found[0]).toBe(true);
+    }
+    expect(faultsOf(of('statement: SELECT 1'), 'success: { status: [200] }')).toEqual([
+      '2:16 bad-input: status is of http steps; sql has rows.',
+    ]);
+    expect(faultsOf(http(''), 'success: { rows: [1] }')).toEqual([
+      '2:16 bad-input: rows are of sql steps; http has status.',
+    ]);
+    expect(faultsOf(of('statement: SELECT 1'), 'success: { rows: [5-3] }')).toEqual([
+      expect.stringContaining('"5-3" is no number of rows'),
+    ]);
+  });
+
+  it('has so many counts of rows, and not one more', () => {
+    const of = (count: number): string[] =>
+      faultsOf(
+        "sql: { url: 'postgres://u@h/d', statement: SELECT 1 }",
+        `success: { rows: [${Array(count).fill('1').join(', ')}] }`,
+      );
+    expect(of(callLimits.sqlRowsRangesMax)).toEqual([]);
+    expect(of(callLimits.sqlRowsRangesMax + 1)).toHaveLength(1);
+  });
+
   it('follows so many redirects, and not one more', () => {
     expect(faultsOf(http(`redirects: ${callLimits.callRedirectsMax}`))).toEqual([]);
     expect(faultsOf(http(`redirects: ${callLimits.callRedirectsMax + 1}`))).toHaveLength(1);

@@ -46,10 +46,16 @@ export function checkLengths(tree: TreeNode, faults: JobFaults): boolean {
       lengths.of(entriesOf(step).get('success')?.node, {
         exit_codes: limits.successExitCodesMax,
         status: callLimits.callStatusesMax,
+        rows: callLimits.sqlRowsRangesMax,
       });
       lengths.of(entriesOf(step).get('http')?.node, {
         headers: callLimits.callHeadersMax,
         extract: callLimits.callExtractsMax,
+      });
+      lengths.of(entriesOf(step).get('sql')?.node, {
+        values: callLimits.sqlValuesMax,
+        extract: callLimits.callExtractsMax,
+        extract_all: callLimits.callExtractsMax,
       });
     }
   }

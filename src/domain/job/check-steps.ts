@@ -6,9 +6,9 @@ import { besideWorker } from '../policy/place-words.ts';
 import { rolloutFault } from '../policy/policy-words.ts';
 import { readItems } from '../run/task-items.ts';
 import { parseTarget } from '../target/expression.ts';
-import { parseStatuses } from '../crew/outcome.ts';
-import type { CallText } from '../work/call-text.ts';
+import { parseRows, parseStatuses } from '../crew/outcome.ts';
 import { workFaults } from '../work/work.ts';
+import type { FillCallText } from './calls/call-step.ts';
 import { CALL_NAMES, CALL_STEPS } from './calls/call-steps.ts';
 import { callIn, callTemplates, checkCallTogether, type CallInStep } from './check-calls.ts';
 import { entriesOf, itemsOf, type TreeEntry, type TreeNode } from './document-tree.ts';
@@ -137,10 +137,23 @@ const DOES: readonly string[] = ['script', 'command', ...CALL_NAMES];
 
 /** What of its end is a success is said of how it ends. */
 function checkSuccess(entries: ReadonlyMap<string, TreeEntry>, call: CallInStep | undefined, faults: JobFaults): void {
-  const [codes, status] = [entries.get('exit_codes'), entries.get('status')];
+  const [codes, status, rows] = [entries.get('exit_codes'), entries.get('status'), entries.get('rows')];
   if (codes && call) faults.add(codes.at, 'bad-input', `exit_codes are of scripts; ${call.name} has none.`);
   if (status && call?.name !== 'http')
-    faults.add(status.at, 'bad-input', 'status is of http steps; a script has exit_codes.');
+    faults.add(
+      status.at,
+      'bad-input',
+      `status is of http steps; ${call ? 'sql has rows' : 'a script has exit_codes'}.`,
+    );
+  if (rows && call?.name !== 'sql')
+    faults.add(rows.at, 'bad-input', `rows are of sql steps; ${call ? 'http has status' : 'a script has exit_codes'}.`);
+  for (const said of itemsOf(rows?.node))
+    if (typeof said.value === 'string' && !parseRows(said.value))
+      faults.add(
+        said.at,
+        'bad-input',
+        `${quoted(said.value)} is no number of rows, such as 3, and no range, such as 1-10, or 1- for one and more.`,
+      );
   for (const said of itemsOf(status?.node))
     if (typeof said.value === 'string' && !parseStatuses(said.value))
       faults.add(
@@ -462,19 +475,14 @@ function checkWork(step: JobStep, node: TreeNode, faults: JobFaults): void {
   };
   const secretNames = step.secrets ?? [];
   const secrets = Object.fromEntries(secretNames.map((name) => [name, 'xxxx']));
-  const fillOfCall = (text: string, isAddress = false): CallText => {
+  const fillOfCall: FillCallText = (text, asAddress) => {
     const [first = '', ...rest] = fillCall(parseCallTemplate(text), () => '1', new FillBudget(Infinity));
-    return isAddress && text.startsWith('${{') && typeof first === 'string'
-      ? [addressOf(first), ...rest]
+    return asAddress && text.startsWith('${{') && typeof first === 'string'
+      ? [asAddress(first), ...rest]
       : [first, ...rest];
   };
   for (const fault of workFaults(stepWork(step, { text: fill, call: fillOfCall }, {}, secretNames), { secrets }))
     faults.add(placeOfFault(fault, node), fault.code, fault.detail);
-}
-
-/** That begins with the value of a parameter, which is an address or the scheme of one. */
-function addressOf(text: string): string {
-  return text.startsWith('1://') ? `https${text.slice(1)}` : `https://${text}`;
 }
 
 /** `#/env/NAME` of a run is `env: { NAME: … }` of a step. */

@@ -76,6 +76,10 @@ const Status = z.union([z.int().min(100).max(599), z.string().regex(/^[1-5]\d\d-
   error: 'a status such as 204, or a range such as 200-299',
 });
 
+const Rows = z.union([z.int().min(0).max(999_999_999), z.string().regex(/^\d{1,9}(-(\d{1,9})?)?$/)], {
+  error: 'a number of rows such as 3, or a range such as 1-10, or 1- for one and more',
+});
+
 const StepShape = z.strictObject({
   step: name.describe('Its name, of which there is one in the stage'),
   needs: needs
@@ -89,6 +93,7 @@ const StepShape = z.strictObject({
     .describe('Text of the script; it is never filled in, and reads DROVER_PARAM_name'),
   command: runFields.command.optional(),
   http: CALL_STEPS.http.shape.optional().describe('A request that a worker makes itself, in the place of a script'),
+  sql: CALL_STEPS.sql.shape.optional().describe('A statement that a worker gives a database, in the place of a script'),
   ...gateShapes,
   interpreter: runFields.lang.optional(),
   args: runFields.args.optional(),
@@ -149,6 +154,11 @@ const StepShape = z.strictObject({
     .strictObject({
       exit_codes: runFields.successExitCodes.optional().describe('Of a script; default: 0'),
       status: z.array(Status).max(callLimits.callStatusesMax).optional().describe('Of an http step; default: 200-299'),
+      rows: z
+        .array(Rows)
+        .max(callLimits.sqlRowsRangesMax)
+        .optional()
+        .describe('Of an sql step, rows that it has read or changed; default: any number'),
     })
     .optional(),
   output_kept_bytes: runFields.outputKeptBytes.optional(),

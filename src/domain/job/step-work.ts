@@ -2,7 +2,7 @@
  * What a step does and how it goes about it, in the words of the domain.
  */
 import { given } from '../../base/given.ts';
-import { parseStatuses } from '../crew/outcome.ts';
+import { parseRows, parseStatuses } from '../crew/outcome.ts';
 import { policyOf } from '../policy/policy-words.ts';
 import type { Policy } from '../run/policy.ts';
 import type { Work } from '../work/work.ts';
@@ -66,6 +66,7 @@ export function stepPolicy(step: JobStep): Policy {
     retries: step.retries,
     successExitCodes: step.success?.exit_codes,
     successStatuses: step.success?.status?.map((said) => parseStatuses(String(said))!),
+    successRows: step.success?.rows?.map((said) => parseRows(String(said))!),
     outputKeptBytes: step.output_kept_bytes,
   });
 }

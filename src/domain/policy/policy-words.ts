@@ -6,7 +6,7 @@ import { formatDurationMs, parseDurationMs } from '../../base/duration.ts';
 import { given } from '../../base/given.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
-import { EXIT_ZERO, exitCodesOf, type StatusRange } from '../crew/outcome.ts';
+import { EXIT_ZERO, exitCodesOf, type RowsRange, type StatusRange } from '../crew/outcome.ts';
 import type { Priority } from '../placement/queue-pick.ts';
 import { parseBatches } from '../rollout/batches.ts';
 import { parseFailureLimit } from '../rollout/failure-limit.ts';
@@ -32,6 +32,7 @@ export interface PolicyWords {
   readonly retries?: number | undefined;
   readonly successExitCodes?: readonly number[] | undefined;
   readonly successStatuses?: readonly StatusRange[] | undefined;
+  readonly successRows?: readonly RowsRange[] | undefined;
   readonly outputKeptBytes?: number | undefined;
 }
 
@@ -67,7 +68,7 @@ export function policyOf(words: PolicyWords): Policy {
     ...rolloutOf(words),
     success: {
       exitCodes: exitCodesOf(words.successExitCodes ?? POLICY_WORDS.successExitCodes),
-      ...given({ statuses: words.successStatuses }),
+      ...given({ statuses: words.successStatuses, rows: words.successRows }),
     },
     retries: words.retries ?? POLICY_WORDS.retries,
     outputKeptBytes: words.outputKeptBytes ?? POLICY_WORDS.outputKeptBytes,

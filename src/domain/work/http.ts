@@ -14,6 +14,7 @@ import {
   type CallPart,
   type CallText,
 } from './call-text.ts';
+import { callTlsFaults, type CallTls } from './call-tls.ts';
 import { isOutputName } from './output-values.ts';
 import { secretFaults } from './secret-faults.ts';
 import type { CallWorkKind, StoredFields, WorkSetting } from './work-kind.ts';
@@ -32,18 +33,9 @@ export interface HttpWork {
   readonly body?: { readonly form: 'text' | 'json'; readonly text: CallText };
   /** So many are followed; a further one is the answer. */
   readonly redirects: number;
-  readonly tls?: HttpTls;
+  readonly tls?: CallTls;
   /** By the name that it is told under: where in the JSON of the answer a value stands (RFC 6901). */
   readonly extract: Readonly<Record<string, string>>;
-}
-
-export interface HttpTls {
-  /** Certificates in PEM of who vouches for the far end, in the place of the public authorities. */
-  readonly authorities?: string;
-  /** The name that its certificate has, where that is another than the host of the URL. */
-  readonly serverName?: string;
-  /** Nobody vouches for the far end: whoever stands between may read all, and answer in its place. */
-  readonly isUnproved?: true;
 }
 
 /** Told of every answer, beside what is extracted. */
@@ -179,25 +171,13 @@ function bodyFaults({ method, body }: HttpWork): InputFault[] {
   ];
 }
 
-const NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
-const PEM = /^-----BEGIN CERTIFICATE-----$/m;
-
 function tlsFaults({ url, tls }: HttpWork): InputFault[] {
   if (!tls) return [];
-  const faults: InputFault[] = [];
-  const { authorities, serverName, isUnproved } = tls;
-  if (/^http:/i.test(filledCallText(url, 'url', LATE_HERE))) faults.push(fault('tls', 'tls is of https:// URLs.'));
-  if (isUnproved && (authorities !== undefined || serverName !== undefined))
-    faults.push(fault('tls/insecure', 'insecure asks for no proof: it does not go with ca and server_name.'));
-  if (authorities !== undefined && !PEM.test(authorities))
-    faults.push(fault('tls/ca', 'ca is the text of certificates in PEM.'));
-  else if (authorities !== undefined && authorities.length > callLimits.callAuthoritiesBytesMax)
-    faults.push(
-      fault('tls/ca', `ca has ${authorities.length} bytes; ${callLimits.callAuthoritiesBytesMax} are allowed.`),
-    );
-  if (serverName !== undefined && (serverName.length > 253 || !NAME.test(serverName)))
-    faults.push(fault('tls/server_name', 'server_name is the name in a certificate, such as api.example.com.'));
-  return faults;
+  const isPlain = /^http:/i.test(filledCallText(url, 'url', LATE_HERE));
+  return [
+    ...(isPlain ? [fault('tls', 'tls is of https:// URLs.')] : []),
+    ...callTlsFaults(tls).map(({ field, detail }) => fault(`tls/${field}`, detail)),
+  ];
 }
 
 const POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/;

@@ -8,11 +8,12 @@ import { APPROVAL } from './approval.ts';
 import { secretsIn, type CallText } from './call-text.ts';
 import { HTTP } from './http.ts';
 import { SCRIPT } from './script.ts';
+import { SQL } from './sql.ts';
 import { WAIT } from './wait.ts';
 import type { CallWorkKind, StoredFields, WorkKind, WorkSetting } from './work-kind.ts';
 
 /** What a worker does itself, without a process. To add a kind: its file beside `http.ts`, and its line here. */
-const CALL_KINDS = { http: HTTP } as const;
+const CALL_KINDS = { http: HTTP, sql: SQL } as const;
 /** What engines carry out. To add a kind: its file beside `script.ts`, and its line here. */
 const CARRIED_KINDS = { script: SCRIPT, ...CALL_KINDS } as const;
 /** Gates: no executor is given them. The owner of the run asks people, or lets time pass (`src/domain/gate/`). */

@@ -2,7 +2,8 @@
 import type { CallWork } from '../../domain/work/work.ts';
 import type { MakeCall } from './call-kind.ts';
 import { callHttp } from './http/http-call.ts';
+import { callSql } from './sql/sql-call.ts';
 
 export type CallKinds = { readonly [K in CallWork['kind']]: MakeCall<Extract<CallWork, { kind: K }>> };
 
-export const CALL_KINDS: CallKinds = { http: callHttp };
+export const CALL_KINDS: CallKinds = { http: callHttp, sql: callSql };

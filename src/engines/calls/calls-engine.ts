@@ -7,6 +7,7 @@
  * while it lasts. Calls end with this process rather than with the machine, so there is no boot id. Nothing stays after
  * the end.
  */
+import { callLimits } from '../../base/call-limits.ts';
 import type { Clock } from '../../base/clock.ts';
 import { DroverError, type ErrorCode } from '../../base/errors.ts';
 import { given } from '../../base/given.ts';
@@ -40,15 +41,23 @@ export interface CallsEngineOptions {
 /** Before a call has begun these say that nothing was done. */
 const REFUSALS: readonly ErrorCode[] = ['call-not-allowed', 'bad-input'];
 const MAY_HAVE_DONE = 'It may have done its work: nobody has heard its answer.';
+const NOT_KNOWN = 'Nobody has heard whether it was committed. Look at the database before it is done again.';
 
 /** One that is under way. */
 interface Calling {
   readonly sink: AttemptSink;
   readonly ending: AbortController;
+  readonly over: AbortController;
   readonly cancelDeadline: () => void;
   readonly atMs: number;
   hasBegun: boolean;
+  ifEnded: string;
+  isInDoubt: boolean;
+  /** As what it is to end, while it is in doubt. */
+  wanted: CutKind | undefined;
+  cancelPatience: (() => void) | undefined;
 }
+type CutKind = 'timed_out' | 'cancelled';
 
 export class CallsEngine implements Engine<CallWork> {
   readonly name = 'calls';
@@ -71,10 +80,7 @@ export class CallsEngine implements Engine<CallWork> {
   async stop(): Promise<void> {
     const calling = [...this.#under.values()];
     this.#under.clear();
-    for (const { ending, cancelDeadline } of calling) {
-      cancelDeadline();
-      ending.abort();
-    }
+    for (const one of calling) cut(one);
     await Promise.allSettled(this.#work);
   }
 
@@ -87,14 +93,23 @@ export class CallsEngine implements Engine<CallWork> {
     const calling: Calling = {
       sink,
       ending: new AbortController(),
-      cancelDeadline: clock.after(order.timeoutMs, () => this.#end(attempt, { outcome: { kind: 'timed_out' } })),
+      over: new AbortController(),
+      cancelDeadline: clock.after(order.timeoutMs, () => this.#cut(attempt, 'timed_out')),
       atMs: clock.nowMs(),
       hasBegun: false,
+      ifEnded: MAY_HAVE_DONE,
+      isInDoubt: false,
+      wanted: undefined,
+      cancelPatience: undefined,
     };
     this.#under.set(attempt, calling);
-    const work = this.#carry(attempt, order, calling).finally(() => this.#work.delete(work));
-    this.#work.add(work);
-    return { stop: () => this.#end(attempt, { outcome: { kind: 'cancelled' } }) };
+    this.#waitFor(this.#carry(attempt, order, calling));
+    return { stop: () => this.#cut(attempt, 'cancelled') };
+  }
+
+  #waitFor(work: Promise<void>): void {
+    const waited = work.finally(() => this.#work.delete(waited));
+    this.#work.add(waited);
   }
 
   async resume(_attempt: AttemptId, _trace: unknown, sink: AttemptSink): Promise<Unknown> {
@@ -107,7 +122,11 @@ export class CallsEngine implements Engine<CallWork> {
 
   reopen(): undefined {}
 
-  async #carry(attempt: AttemptId, { work, secrets }: ExecutionOrder<CallWork>, calling: Calling): Promise<void> {
+  async #carry(
+    attempt: AttemptId,
+    { work, secrets, timeoutMs }: ExecutionOrder<CallWork>,
+    calling: Calling,
+  ): Promise<void> {
     const { outputs, reach, log, clock } = this.#options;
     const offsets = { 1: 0, 2: 0 };
     const make = this.#make[work.kind] as MakeCall<CallWork>;
@@ -115,13 +134,20 @@ export class CallsEngine implements Engine<CallWork> {
       const making = make({
         work,
         secrets,
+        timeoutMs,
         reach,
         signal: calling.ending.signal,
-        begun: () => {
+        over: calling.over.signal,
+        begun: (ifEnded = MAY_HAVE_DONE) => {
           if (calling.hasBegun || calling.ending.signal.aborted) return;
           calling.hasBegun = true;
+          calling.ifEnded = ifEnded;
           calling.sink.started({ pid: 0, atMs: clock.nowMs() }, {});
         },
+        inDoubt: (is) => {
+          calling.isInDoubt = is;
+        },
+        afterwards: (more) => this.#waitFor(more),
         output: async (stream, bytes) => {
           const offset = offsets[stream];
           if (this.#under.get(attempt) !== calling) return;
@@ -129,9 +155,9 @@ export class CallsEngine implements Engine<CallWork> {
           await outputs.incoming(attempt)?.take(stream, offset, bytes);
         },
       });
-      this.#answered(attempt, await orEnd(making, calling.ending.signal));
+      this.#answered(attempt, await orEnd(making, calling.over.signal));
     } catch (error) {
-      if (!(error instanceof DroverError) && !calling.ending.signal.aborted)
+      if (!(error instanceof DroverError) && !calling.over.signal.aborted)
         log.error({ attempt, err: error }, 'a call met a fault of ours');
       this.#failed(attempt, error);
     }
@@ -143,10 +169,25 @@ export class CallsEngine implements Engine<CallWork> {
   }
 
   #failed(attempt: AttemptId, error: unknown): void {
+    const calling = this.#under.get(attempt);
+    if (!calling) return;
+    if (calling.isInDoubt) return this.#end(attempt, DOUBTED);
+    // It is known now that it has not done its work: so it was ended as it was to be.
+    if (calling.wanted) return this.#end(attempt, { outcome: { kind: calling.wanted } });
     const { code, detail } =
       error instanceof DroverError ? error : { code: 'call-broken' as const, detail: 'The worker fell over it.' };
-    const kind = REFUSALS.includes(code) && !this.#under.get(attempt)?.hasBegun ? 'refused' : 'faulted';
+    const kind = REFUSALS.includes(code) && !calling.hasBegun ? 'refused' : 'faulted';
     this.#end(attempt, { outcome: { kind, reason: code }, ...given({ detail }) });
+  }
+
+  /** At once, unless only the far end can tell what it has done. */
+  #cut(attempt: AttemptId, kind: CutKind): void {
+    const calling = this.#under.get(attempt);
+    if (!calling || calling.wanted) return;
+    if (!calling.isInDoubt) return this.#end(attempt, { outcome: { kind } });
+    calling.wanted = kind;
+    calling.cancelPatience = this.#options.clock.after(callLimits.callEndMsMax, () => this.#end(attempt, DOUBTED));
+    calling.ending.abort();
   }
 
   /** The first end counts; what is under way of it is cut. */
@@ -154,18 +195,26 @@ export class CallsEngine implements Engine<CallWork> {
     const calling = this.#under.get(attempt);
     if (!calling) return;
     this.#under.delete(attempt);
-    calling.cancelDeadline();
-    calling.ending.abort();
+    cut(calling);
     const { outcome } = end;
     const isCut = outcome.kind === 'timed_out' || outcome.kind === 'cancelled';
     calling.sink.ended({
       ...end,
       ...given({
-        detail: isCut && calling.hasBegun ? MAY_HAVE_DONE : end.detail,
+        detail: isCut && calling.hasBegun ? calling.ifEnded : end.detail,
         startedAtMs: outcome.kind === 'refused' ? undefined : calling.atMs,
       }),
     });
   }
+}
+
+const DOUBTED: AttemptEnd = { outcome: { kind: 'unknown', reason: 'commit-unknown' }, detail: NOT_KNOWN };
+
+function cut({ cancelDeadline, cancelPatience, ending, over }: Calling): void {
+  cancelDeadline();
+  cancelPatience?.();
+  ending.abort();
+  over.abort();
 }
 
 /** Rejects when the signal ends, though what is waited for may go on: nobody can hasten a name that is looked up. */

@@ -89,6 +89,8 @@ export type ReportedOutcome =
   | { kind: 'timed_out' | 'cancelled'; end?: ProcessEnd }
   /** Of a call: with what status it was answered. */
   | { kind: 'answered'; status: number }
+  /** Of a statement of a database: so many rows it has read or changed. */
+  | { kind: 'rows'; rows: number }
   /** Of a call that was begun: it ended without its whole answer. */
   | { kind: 'faulted'; reason: string }
   /** Nothing of it ran. */

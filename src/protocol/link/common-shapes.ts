@@ -105,6 +105,7 @@ const outcome: Shape<ReportedOutcome> = variants<ReportedOutcome, 'kind'>('kind'
   timed_out: { end: optional(end) },
   cancelled: { end: optional(end) },
   answered: { status: integer(100, 999) },
+  rows: { rows: integer(0, Number.MAX_SAFE_INTEGER) },
   faulted: { reason: code },
   refused: { reason: code },
   unknown: { reason: code },

@@ -150,6 +150,9 @@ const Outcome = z
     z.object({ kind: z.literal('timed_out'), ...stopped }),
     z.object({ kind: z.literal('cancelled'), ...stopped }),
     z.object({ kind: z.literal('answered'), status: z.int().describe('Of HTTP') }).describe('Of a call'),
+    z
+      .object({ kind: z.literal('rows'), rows: z.int().describe('That a statement has read or changed') })
+      .describe('Of a call of a database'),
     z.object({ kind: z.literal('faulted') }).describe('Of a call that ended without its whole answer'),
     z.object({ kind: z.literal('refused') }),
     z.object({ kind: z.literal('unknown') }),

@@ -8,6 +8,7 @@ import { ROLLOUT_PHASES } from '../../domain/rollout/position.ts';
 import { FAILED_STATES } from '../../domain/rollout/rollout.ts';
 import { ON_TIMEOUT } from '../../domain/work/approval.ts';
 import { HTTP_METHODS } from '../../domain/work/http.ts';
+import { SQL_MODES } from '../../domain/work/sql.ts';
 import { instant } from './fields.ts';
 import { Counts, Run, RunState, strings } from './resources.ts';
 
@@ -25,11 +26,33 @@ export const HttpCall = z
   })
   .meta({ id: 'HttpCall' });
 
+export const SqlCall = z
+  .object({
+    url: z.string(),
+    password: z.string().optional().describe('As the job has it: ${{ secrets.NAME }}'),
+    statement: z.string(),
+    values: z.array(z.string().nullable()).describe('Secrets and outputs as the job has them'),
+    mode: z.enum(SQL_MODES),
+    rowsMax: z.int(),
+    tls: z
+      .object({
+        ca: z.string().optional(),
+        serverName: z.string().optional(),
+        insecure: z.boolean().optional(),
+        inClear: z.boolean().optional(),
+      })
+      .optional(),
+    extract: strings.describe('Columns of the first row, by the names of the values'),
+    extractAll: strings.describe('Columns of all rows, by the names of the lists'),
+  })
+  .meta({ id: 'SqlCall' });
+
 /** What is done on each host, and how. */
 const TaskSettings = z.object({
   script: z.string().optional(),
   command: z.array(z.string()).optional(),
   http: HttpCall.optional().describe('A request that a worker makes itself'),
+  sql: SqlCall.optional().describe('A statement that a worker gives a database'),
   lang: z.string().optional(),
   args: z.array(z.string()),
   env: strings,
@@ -52,6 +75,7 @@ const TaskSettings = z.object({
   retries: z.int(),
   successExitCodes: z.array(z.int()),
   successStatuses: z.string().optional().describe('Of a call, such as 200-299; absent: these'),
+  successRows: z.string().optional().describe('Of a statement of a database, such as 1-; absent: any number'),
   via: z.enum(VIAS),
   worker: z.string().optional().describe('Which worker may carry it out; present where it goes to no hosts'),
   prefer: z.string().optional(),

@@ -31,13 +31,13 @@ export async function outputGroups(
   const { rows } = await db.query<
     ExecutionRow & { count: number; hosts: string[]; first: { task: number; ordinal: number; attempt: number } }
   >(
-    `SELECT state, outcome, exit_code, signal, status, reason, out_size, out_head, out_tail, out_digest, err_size, err_head,
+    `SELECT state, outcome, exit_code, signal, status, row_count, reason, out_size, out_head, out_tail, out_digest, err_size, err_head,
        err_tail, err_digest, count(*) AS count,
             coalesce((array_agg(coalesce(host_name, item) ORDER BY task, ordinal)
               FILTER (WHERE coalesce(host_name, item) IS NOT NULL))[1:$2], '{}') AS hosts,
             (array_agg(jsonb_build_object('task', task, 'ordinal', ordinal, 'attempt', attempt) ORDER BY task, ordinal))[1] AS first
      FROM execution WHERE run_id = $1 AND ($4::int IS NULL OR task = $4) AND ($5::text[] IS NULL OR state = ANY ($5))
-     GROUP BY state, outcome, exit_code, signal, status, reason, out_size, out_head, out_tail, out_digest, err_size, err_head,
+     GROUP BY state, outcome, exit_code, signal, status, row_count, reason, out_size, out_head, out_tail, out_digest, err_size, err_head,
        err_tail, err_digest
      ORDER BY count DESC, min(ordinal) LIMIT $3`,
     [runId, options.hostsMax, options.groupsMax, options.task ?? null, options.states ?? null],

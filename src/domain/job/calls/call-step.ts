@@ -14,5 +14,8 @@ export interface CallStep<Said, W extends CallWork> {
   work(said: Said, filled: FillCallText): W;
 }
 
-/** Makes of a text with expressions its parts. `isAddress`: it says where to call. */
-export type FillCallText = (text: string, isAddress?: boolean) => CallText;
+/**
+ * Makes of a text with expressions its parts. `asAddress`: it says where to call; where it begins with a parameter whose value is not known
+ * yet, this makes of what stands there (`1`, and what the job has behind it) an address that it may be.
+ */
+export type FillCallText = (text: string, asAddress?: (text: string) => string) => CallText;

@@ -5,6 +5,7 @@ import { given } from '../../../base/given.ts';
 import type { CallPart, CallText } from '../../work/call-text.ts';
 import { HTTP_METHODS, type HttpWork } from '../../work/http.ts';
 import { entriesOf, itemsOf, type TreeNode } from '../document-tree.ts';
+import { callTlsShape } from './call-tls-shape.ts';
 import type { CallStep, FillCallText } from './call-step.ts';
 
 const HttpShape = z.strictObject({
@@ -25,16 +26,7 @@ const HttpShape = z.strictObject({
     .describe(
       'Output values by name: where each stands in the JSON of the answer, as a JSON pointer such as /items/0/id',
     ),
-  tls: z
-    .strictObject({
-      ca: z
-        .string()
-        .optional()
-        .describe('Certificates in PEM of who vouches for the far end, in place of the public ones'),
-      server_name: z.string().optional().describe('The name in its certificate, where that is another than in the URL'),
-      insecure: z.boolean().optional().describe('true: whoever answers is believed'),
-    })
-    .optional(),
+  tls: callTlsShape.optional(),
 });
 type HttpSaid = z.infer<typeof HttpShape>;
 
@@ -74,7 +66,7 @@ export const HTTP_STEP: CallStep<HttpSaid, HttpWork> = {
     return {
       kind: 'http',
       method: method ?? (sent ? 'POST' : 'GET'),
-      url: filled(url, true),
+      url: filled(url, addressOf),
       headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, filled(text)])),
       ...given({ body: sent }),
       redirects,
@@ -83,6 +75,11 @@ export const HTTP_STEP: CallStep<HttpSaid, HttpWork> = {
     };
   },
 };
+
+/** That begins with the value of a parameter, which is an address or the scheme of one. */
+function addressOf(text: string): string {
+  return text.startsWith('1://') ? `https${text.slice(1)}` : `https://${text}`;
+}
 
 function tlsOf({ ca, server_name: serverName, insecure }: NonNullable<HttpSaid['tls']>): HttpWork['tls'] {
   return given({ authorities: ca, serverName, isUnproved: insecure ? (true as const) : undefined });

@@ -4,14 +4,14 @@
  */
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestSecure } from 'node:https';
-import { isIP } from 'node:net';
 import { callLimits } from '../../../base/call-limits.ts';
 import { DroverError } from '../../../base/errors.ts';
 import { given } from '../../../base/given.ts';
-import type { HttpTls, HttpWork } from '../../../domain/work/http.ts';
-import { dial, secured, unreachedWords, type Dialer } from '../../../outbound/dialer.ts';
-import { PLACE_WORDS } from '../../../outbound/place-words.ts';
+import type { CallTls } from '../../../domain/work/call-tls.ts';
+import type { HttpWork } from '../../../domain/work/http.ts';
+import { dial, secured, type Dialer } from '../../../outbound/dialer.ts';
 import type { Call, CallEnd } from '../call-kind.ts';
+import { CALL_WORDS, HOW_TO_ALLOW, inClear, unreachable } from '../call-words.ts';
 import { holdsSecret, onwardFrom, requestOf, type HttpRequest } from './http-request.ts';
 import { valuesOf } from './http-values.ts';
 
@@ -49,12 +49,12 @@ async function asked(call: Call<HttpWork>, request: HttpRequest, isOnward: boole
   const { url } = request;
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isSecure = url.protocol === 'https:';
-  const dialer: Dialer = { ...call.reach, words: isOnward ? ONWARD_WORDS : WORDS };
+  const dialer: Dialer = { ...call.reach, words: isOnward ? ONWARD_WORDS : CALL_WORDS };
   const plain = await dial(dialer, { host, port: portOf(url) }, call.signal);
   const close = (): void => void plain.socket.destroy();
   call.signal.addEventListener('abort', close, { once: true });
   try {
-    if (!isSecure && !plain.isNamed && holdsSecret(request)) throw inClear();
+    if (!isSecure && !plain.isNamed && holdsSecret(request)) throw inClear('Give an https:// URL');
     const { socket } = isSecure ? await secured(dialer, plain, host, proofOf(call.work.tls, isOnward)) : plain;
     call.signal.throwIfAborted();
     call.begun();
@@ -70,7 +70,7 @@ function portOf({ port, protocol }: URL): number {
 }
 
 /** Another place has a name of its own. */
-function proofOf(tls: HttpTls | undefined, isOnward: boolean): Parameters<typeof secured>[3] {
+function proofOf(tls: CallTls | undefined, isOnward: boolean): Parameters<typeof secured>[3] {
   return {
     authorities: tls?.authorities,
     isUnproved: tls?.isUnproved,
@@ -156,34 +156,12 @@ async function taken(call: Call<HttpWork>, answer: IncomingMessage, detail: stri
 
 // — words —
 
-const HOW_TO_ALLOW = 'where calls of this worker do not go unless it was started with --call-allow for it';
-
-const WORDS: Dialer['words'] = {
-  notAllowed(host, place) {
-    const words = isIP(host) === 0 ? `leads ${HOW_TO_ALLOW}` : `${PLACE_WORDS[place]}, ${HOW_TO_ALLOW}`;
-    return new DroverError('call-not-allowed', { detail: `${host} ${words}.` });
-  },
-  unreachable: (host, error) => unreachable(`${host} was not reached: ${unreachedWords(error)}.`, error),
-};
-
 /** Of a place that the far end has named nothing is repeated: it may have been given a secret, and say it again. */
 const ONWARD_WORDS: Dialer['words'] = {
   notAllowed: () =>
     new DroverError('call-not-allowed', { detail: `It was sent on to where that leads ${HOW_TO_ALLOW}.` }),
   unreachable: (_host, error) => unreachable('Where it was sent on to was not reached.', error),
 };
-
-function unreachable(detail: string, cause: unknown): DroverError {
-  return cause instanceof DroverError ? cause : new DroverError('call-unreachable', { detail, cause });
-}
-
-function inClear(): DroverError {
-  return new DroverError('call-not-allowed', {
-    detail:
-      'It holds a secret, and would go over the network in clear. Give an https:// URL, or start the worker with ' +
-      '--call-allow for where it goes.',
-  });
-}
 
 function tooMuch(): DroverError {
   return new DroverError('output-limit', {

@@ -11,14 +11,14 @@ import { batchEnds, batchesText } from '../../../domain/rollout/batches.ts';
 import { failureLimitText } from '../../../domain/rollout/failure-limit.ts';
 import { dueMsOf } from '../../../domain/rollout/position.ts';
 import { passedBecause, type TaskDecision, type Verdict } from '../../../domain/run/conditions.ts';
-import { statusesText } from '../../../domain/crew/outcome.ts';
+import { rowsText, statusesText } from '../../../domain/crew/outcome.ts';
 import type { RunSpec } from '../../../domain/run/spec.ts';
 import { isCall, isGate, secretNamesOf, type CarriedWork } from '../../../domain/work/work.ts';
 import type { RunRecord, TaskRecord } from '../../../store/contract/run.ts';
 import type { TimelineEntry } from '../../../store/contract/timeline.ts';
 import type { ApiContext } from '../../operation.ts';
 import { instant } from '../instant.ts';
-import { callResource } from './call-resource.ts';
+import { callResources } from './call-resource.ts';
 import { gateResource } from './gate-resource.ts';
 
 export function runResource(run: RunRecord): z.infer<typeof resources.Run> {
@@ -152,7 +152,7 @@ type Settings = Omit<
 >;
 
 function workResource(work: CarriedWork): Partial<Settings> {
-  if (isCall(work)) return { [work.kind]: callResource(work), args: [], env: {}, params: {} };
+  if (isCall(work)) return { ...callResources(work), args: [], env: {}, params: {} };
   const { program, lang, args, env, params, cwd } = work;
   return {
     ...(program.form === 'text' ? { script: Buffer.from(program.text).toString() } : { command: [...program.argv] }),
@@ -178,7 +178,10 @@ function settingsOf({ work, policy, placement }: RunSpec): Settings {
     ...rolloutSettings(policy),
     retries: policy.retries,
     successExitCodes: [...policy.success.exitCodes],
-    ...given({ successStatuses: policy.success.statuses && statusesText(policy.success.statuses) }),
+    ...given({
+      successStatuses: policy.success.statuses && statusesText(policy.success.statuses),
+      successRows: policy.success.rows && rowsText(policy.success.rows),
+    }),
     via: placement.via,
     ...given({
       worker: placement.worker?.select,

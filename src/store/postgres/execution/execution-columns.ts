@@ -1,5 +1,5 @@
 /** What a change of an execution says, column by column, as the arrays of a set-based statement. */
-import { exitCodeOf, signalOf, statusOf, type Outcome } from '../../../domain/crew/outcome.ts';
+import { exitCodeOf, rowsOf, signalOf, statusOf, type Outcome } from '../../../domain/crew/outcome.ts';
 import type { Executor, RouteTaken } from '../../../domain/run/executor.ts';
 import type { ExecutionChange } from '../../contract/owner-commit.ts';
 import { bytes } from '../bytes.ts';
@@ -39,6 +39,7 @@ const OUTCOME_COLUMNS: readonly Column<Outcome | undefined>[] = [
   ['exit_code', 'int', (outcome) => exitCodeOf(outcome) ?? null],
   ['signal', 'text', (outcome) => signalOf(outcome) ?? null],
   ['status', 'int', (outcome) => statusOf(outcome) ?? null],
+  ['row_count', 'bigint', (outcome) => rowsOf(outcome) ?? null],
 ];
 
 /** Besides the ordinal: name, type, value. */
@@ -70,7 +71,7 @@ export const EXECUTION_COLUMNS: readonly ExecutionColumn[] = [
 export const FRESH_ATTEMPT = `state = 'waiting', attempt = attempt + 1,
   ${ROUTE_COLUMNS.map(([name]) => `${name} = NULL`).join(', ')},
   dispatched_at_ms = NULL, started_at_ms = NULL, finished_at_ms = NULL,
-  outcome = NULL, exit_code = NULL, signal = NULL, status = NULL, reason = NULL, detail = NULL, settled_late = false,
+  outcome = NULL, exit_code = NULL, signal = NULL, status = NULL, row_count = NULL, reason = NULL, detail = NULL, settled_late = false,
   out_size = 0, out_head = 0, out_tail = 0, out_digest = NULL,
   err_size = 0, err_head = 0, err_tail = 0, err_digest = NULL`;
 

@@ -31,6 +31,7 @@ export interface ExecutionRow {
   exit_code: number | null;
   signal: string | null;
   status: number | null;
+  row_count: number | null;
   reason: string | null;
   detail: string | null;
   settled_late: boolean;
@@ -88,7 +89,9 @@ export function routeOf(
   });
 }
 
-export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'signal' | 'status'>): Outcome | undefined {
+export function outcomeOf(
+  row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'signal' | 'status' | 'row_count'>,
+): Outcome | undefined {
   const end = processEndOf(row);
   switch (row.outcome) {
     case null:
@@ -101,6 +104,8 @@ export function outcomeOf(row: Pick<ExecutionRow, 'outcome' | 'exit_code' | 'sig
       return { kind: row.outcome, ...given({ end }) };
     case 'answered':
       return row.status === null ? undefined : { kind: 'answered', status: row.status };
+    case 'rows':
+      return row.row_count === null ? undefined : { kind: 'rows', rows: row.row_count };
     case 'faulted':
     case 'refused':
     case 'unknown':
@@ -122,6 +127,7 @@ export interface LateReportRow
     | 'exit_code'
     | 'signal'
     | 'status'
+    | 'row_count'
     | 'reason'
     | 'detail'
     | 'out_size'

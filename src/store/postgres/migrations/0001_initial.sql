@@ -178,8 +178,8 @@ CREATE TABLE execution (
   executor_kind text CHECK (executor_kind IN ('agent', 'worker')), executor_id uuid, engine text CHECK (engine IN ('ssh', 'process', 'calls')), instance uuid, worker_id uuid,
   dispatched_at_ms bigint, started_at_ms bigint, finished_at_ms bigint,
   -- How it ended as its executor told it, and beside it how its process did; null where it was settled without its executor.
-  outcome text CHECK (outcome IN ('exited', 'signalled', 'timed_out', 'cancelled', 'answered', 'faulted', 'refused', 'unknown')),
-  exit_code int, signal text, status int, reason text, detail text, settled_late boolean NOT NULL DEFAULT false, seq bigint NOT NULL DEFAULT 1,
+  outcome text CHECK (outcome IN ('exited', 'signalled', 'timed_out', 'cancelled', 'answered', 'rows', 'faulted', 'refused', 'unknown')),
+  exit_code int, signal text, status int, row_count bigint, reason text, detail text, settled_late boolean NOT NULL DEFAULT false, seq bigint NOT NULL DEFAULT 1,
   out_size bigint NOT NULL DEFAULT 0, out_head int NOT NULL DEFAULT 0, out_tail int NOT NULL DEFAULT 0, out_digest bytea,
   err_size bigint NOT NULL DEFAULT 0, err_head int NOT NULL DEFAULT 0, err_tail int NOT NULL DEFAULT 0, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal),
@@ -196,6 +196,7 @@ CREATE TABLE execution (
   CHECK (signal IS NULL OR coalesce(outcome IN ('signalled', 'timed_out', 'cancelled'), false)),
   CHECK (exit_code IS NULL OR signal IS NULL),
   CHECK ((outcome IS NOT DISTINCT FROM 'answered') = (status IS NOT NULL)),
+  CHECK ((outcome IS NOT DISTINCT FROM 'rows') = (row_count IS NOT NULL)),
   -- What of an outcome is success is said by the policy of its task; without one nothing is.
   CHECK (state <> 'succeeded' OR outcome IS NOT NULL),
   CHECK (state <> 'not_started' OR started_at_ms IS NULL)
@@ -205,7 +206,7 @@ CREATE TABLE execution_history (LIKE execution INCLUDING DEFAULTS, PRIMARY KEY (
 CREATE TABLE late_report (
   run_id uuid NOT NULL, task int NOT NULL, ordinal int NOT NULL, attempt int NOT NULL, received_at_ms bigint NOT NULL,
   state text NOT NULL CHECK (state IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'not_started')),
-  started_at_ms bigint, finished_at_ms bigint NOT NULL, outcome text NOT NULL, exit_code int, signal text, status int, reason text, detail text,
+  started_at_ms bigint, finished_at_ms bigint NOT NULL, outcome text NOT NULL, exit_code int, signal text, status int, row_count bigint, reason text, detail text,
   out_size bigint NOT NULL, out_head int NOT NULL, out_tail int NOT NULL, out_digest bytea,
   err_size bigint NOT NULL, err_head int NOT NULL, err_tail int NOT NULL, err_digest bytea,
   PRIMARY KEY (run_id, task, ordinal, attempt)

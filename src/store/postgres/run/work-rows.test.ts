@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { newRunId } from '../../../base/ids.ts';
 import type { HttpWork } from '../../../domain/work/http.ts';
+import type { SqlWork } from '../../../domain/work/sql.ts';
 import type { ScriptWork } from '../../../domain/work/script.ts';
 import type { GateWork } from '../../../domain/work/work.ts';
 import { distinctWork, packWork, unpackWork, workRow } from './work-rows.ts';
@@ -38,7 +39,28 @@ const http: HttpWork = {
   extract: { id: '/items/0/id' },
 };
 
+const sql: SqlWork = {
+  kind: 'sql',
+  url: ['postgres://u@db.example/', { step: 'a.b', output: 'c' }],
+  password: [{ secret: 'PASSWORD' }],
+  statement: 'SELECT $1, $2, $3',
+  values: [null, { type: 'text', text: ['x ', { secret: 'KEY' }] }, { type: 'number', text: ['1'] }],
+  mode: 'write',
+  rowsMax: 10,
+  tls: { serverName: 'db', isUnproved: true },
+  extract: { id: 'id' },
+  extractAll: { ids: 'id' },
+};
+
 describe('work in the database', () => {
+  it('of a statement of a database is readable as version 1 wrote it', () => {
+    const path = new URL('../../../../test/fixtures/work/sql-v1.json', import.meta.url);
+    if (process.env.UPDATE && !existsSync(path))
+      writeFileSync(path, `${JSON.stringify({ sql: packWork(sql).toString('hex') }, null, 2)}\n`);
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as { sql: string };
+    expect(unpackWork(Buffer.from(kept.sql, 'hex'))).toEqual(sql);
+  });
+
   it('of a request over HTTP is readable as version 1 wrote it', () => {
     const path = new URL('../../../../test/fixtures/work/http-v1.json', import.meta.url);
     if (process.env.UPDATE && !existsSync(path))
