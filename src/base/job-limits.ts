@@ -108,4 +108,8 @@ export const jobLimits = {
   // — tasks without hosts —
   /** Processes that a worker has under way at once on its own machine, where it takes any. `drover worker --process-capacity` */
   workerProcessExecutionsDefault: 16,
+  /** Of what is carried out by what waits in a worker for its own processes, or calls (`worker-full`): the rest waits with its owner. */
+  workerOwnQueueBytesMax: 64 * MiB,
+  /** The same of what waits for its agents, or goes over SSH (`agent-busy`): there one order is for many hosts. */
+  workerQueueBytesMax: 256 * MiB,
 } as const;

@@ -27,6 +27,8 @@ export interface Assignment {
   readonly term: number;
   readonly order: number;
   readonly priority: Priority;
+  /** Whoever has begun the run. */
+  readonly caller: string;
   readonly accountId?: AccountId;
   /** What a task without hosts wants of the worker's machine. */
   readonly needs?: Resources;

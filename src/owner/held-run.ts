@@ -26,6 +26,8 @@ import { neverReached, unreachedBecause, type KnownOfHosts } from './route.ts';
 
 export interface HeldRun {
   readonly run: Run<ReportedStream>;
+  /** Whoever has begun it, as an id: workers share their room among callers. */
+  readonly caller: string;
   /** What executors of each task are given. */
   readonly orderSpecs: RunOrderSpecs;
   /** Hosts on which it succeeds have no agent any more. */
@@ -52,6 +54,7 @@ export interface HeldRunContext {
 
 type HeldFrom = SeedRun & {
   readonly name: string;
+  readonly createdBy: { readonly id: string };
   readonly startedAtMs?: number;
   readonly permission?: Permission;
   /** How long ago the present round began, by the clock that all servers share. */
@@ -105,6 +108,7 @@ export function heldRunOf(
   const [{ spec: first }] = tasks as [TaskSeed];
   const held: HeldRun = {
     run,
+    caller: from.createdBy.id,
     uninstalls: isUninstall({ ...given({ permission: from.permission }), work: first.work }),
     acks: new Map(),
     late: new Map(),
@@ -179,10 +183,10 @@ function fillsOf(run: Run<ReportedStream>): ReadonlyMap<number, (work: Work) => 
 
 /** A run that nobody has written yet. */
 export function newHeldRun(context: HeldRunContext, run: NewRun): HeldRun {
-  const { id, name, plan, tasks, subjects, permission } = run;
+  const { id, name, createdBy, plan, tasks, subjects, permission } = run;
   return heldRunOf(
     context,
-    { id, name, state: 'created', round: 1, seq: 1, roundAgeMs: 0, ...given({ permission, plan }) },
+    { id, name, createdBy, state: 'created', round: 1, seq: 1, roundAgeMs: 0, ...given({ permission, plan }) },
     {
       tasks: tasks.map(({ spec, sealedSecrets, subjects: list }, task) => ({
         task,

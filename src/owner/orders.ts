@@ -190,7 +190,7 @@ function assign(
 
 /** False where the worker's link takes nothing now. */
 function assignAlike(
-  { run }: HeldRun,
+  { run, caller }: HeldRun,
   place: OrderPlace,
   list: readonly Order[],
   bytes: Uint8Array,
@@ -220,6 +220,7 @@ function assignAlike(
     task: first.task,
     ...place,
     priority: policy.priority,
+    caller,
     ...given({ accountId: placement.account, needs: placement.worker?.needs }),
     spec: bytes,
     targets,

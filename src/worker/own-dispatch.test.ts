@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { attemptId, newId, type RunId } from '../base/ids.ts';
+import { jobLimits } from '../base/job-limits.ts';
 import { seededRandom } from '../base/random.ts';
 import type { AttemptOrder } from '../conversation/words.ts';
 import { QUEUE_WEIGHTS } from '../domain/placement/queue-pick.ts';
@@ -53,4 +54,33 @@ it('gives back a task whose wants its machine has not, though a server sent it, 
   const c = assign(newId<'run'>() as RunId, 1_000);
   expect(events.at(-1)).toEqual({ k: 'undelivered', a: c, code: 'host-not-linked' });
   expect(room.told().free.milliCpus).toBe(2_000);
+});
+
+it('gives back what would be too much to hold, so that its owner keeps it', () => {
+  const events: AttemptEvent[] = [];
+  const executor = { kind: 'worker', id: newId(), engine: 'calls' } as const;
+  const engine = { executor, link: { bufferedBytes: 0, send: () => true }, lane: 'calls', out: undefined };
+  const dispatch = new StartDispatch({
+    capacity: { agent: 1, ssh: 1, process: 1, calls: 2 },
+    weights: QUEUE_WEIGHTS,
+    clock: { ...systemClock, after: () => () => undefined },
+    random: seededRandom(1),
+    find: () => engine as unknown as LinkedEngine,
+    isCurrent: () => true,
+    event: (_a, event) => void events.push(event),
+    watch: () => undefined,
+  });
+  const spec = new Uint8Array(jobLimits.workerOwnQueueBytesMax / 4);
+  const assign = (caller: string): void =>
+    dispatch.assign('server', {
+      ...{ t: 'assign', runId: newId(), task: 0, partition: 0, term: 1, priority: 'normal', spec, caller },
+      ...{ server: newId(), order: 1, validUntilMs: 0 },
+      targets: [{ ordinal: 0, attempt: 1, executor, mac: new Uint8Array(0) }],
+    });
+  // One is under way, a place is left for others, and four wait.
+  for (let n = 0; n < 5; n++) assign('ann');
+  expect([events, dispatch.queued, dispatch.figures().calls.underWay]).toEqual([[], 4, 1]);
+  assign('ann');
+  expect(events).toMatchObject([{ k: 'undelivered', code: 'worker-full' }]);
+  expect([dispatch.queued, dispatch.figures().calls.underWay]).toEqual([4, 1]);
 });

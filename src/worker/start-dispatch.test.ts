@@ -1,6 +1,7 @@
 /** What takes room in a worker, and for how long. */
 import { expect, it } from 'vitest';
 import { systemClock, type Clock } from '../base/clock.ts';
+import { jobLimits } from '../base/job-limits.ts';
 import { limits } from '../base/limits.ts';
 import { seededRandom } from '../base/random.ts';
 import { QUEUE_WEIGHTS } from '../domain/placement/queue-pick.ts';
@@ -15,7 +16,7 @@ function agentsOf(
 ): {
   dispatch: StartDispatch;
   agent: () => LinkedAgent;
-  order: (agent: LinkedAgent, count?: number, runId?: string) => void;
+  order: (agent: LinkedAgent, count?: number, runId?: string, spec?: Uint8Array) => void;
   sentTo: (agent: LinkedAgent) => number;
   events: AttemptEvent[];
 } {
@@ -44,7 +45,7 @@ function agentsOf(
       linked.set(id, agent);
       return agent;
     },
-    order({ executor }, count = 1, runId = newId()) {
+    order({ executor }, count = 1, runId = newId(), spec = new Uint8Array(1)) {
       dispatch.assign('server', {
         t: 'assign',
         runId,
@@ -52,7 +53,7 @@ function agentsOf(
         partition: 0,
         term: term.highest,
         priority: 'normal',
-        spec: new Uint8Array(1),
+        spec,
         server: newId(),
         order: 1,
         validUntilMs: 0,
@@ -191,4 +192,16 @@ it('gives back the room of what was cancelled and never told its end, once, and 
   // Its host speaks after all.
   dispatch.ended(self, 'silent');
   expect(underWay()).toBe(1);
+});
+
+it('gives back what would be too much to hold for its agents, each order counted once', () => {
+  const { dispatch, agent, order, events } = agentsOf(1);
+  const busy = agent();
+  order(busy);
+  const spec = new Uint8Array(jobLimits.workerQueueBytesMax / 2);
+  for (let n = 0; n < 2; n++) order(busy, 10, newId(), spec);
+  expect([events, dispatch.queued]).toEqual([[], 20]);
+  order(busy);
+  expect(events).toMatchObject([{ k: 'undelivered', code: 'agent-busy' }]);
+  expect(dispatch.queued).toBe(20);
 });

@@ -5,6 +5,7 @@
 import { attemptId, type RunId } from '../base/ids.ts';
 import type { Clock } from '../base/clock.ts';
 import { given } from '../base/given.ts';
+import { jobLimits } from '../base/job-limits.ts';
 import { limits } from '../base/limits.ts';
 import type { Random } from '../base/random.ts';
 import type { AttemptOrder } from '../conversation/words.ts';
@@ -59,6 +60,11 @@ const UNREAD_BYTES_MAX = 2 * 1024 * 1024;
 const ROOM_LOOK_MS = 10;
 /** What has waited so long is told to wait. */
 const TELL_AFTER_MS = 1_000;
+/** Of what a worker does itself, which may be long. */
+const OWN_LANES: readonly LaneName[] = ['process', 'calls'];
+/** Of the places there no caller has all: so much is left for others, however long it lasts. */
+const PART_LEFT = 0.1;
+type Undelivered = Extract<AttemptEvent, { k: 'undelivered' }>;
 const LANES = ['agent', ...ENGINES] as const satisfies readonly LaneName[];
 
 function byLane<T>(make: (lane: LaneName) => T): Record<LaneName, T> {
@@ -82,8 +88,18 @@ export class StartDispatch {
   constructor(options: StartDispatchOptions) {
     const { capacity, clock, random, weights } = options;
     this.#options = options;
-    const lane = (name: LaneName): StartLane =>
-      new StartLane({ capacity: capacity[name], queueMax: limits.workerQueueMax, weights, clock, random });
+    const lane = (name: LaneName): StartLane => {
+      const isOwn = OWN_LANES.includes(name);
+      return new StartLane({
+        capacity: capacity[name],
+        queueMax: limits.workerQueueMax,
+        queueBytesMax: isOwn ? jobLimits.workerOwnQueueBytesMax : jobLimits.workerQueueBytesMax,
+        placesLeft: isOwn ? Math.ceil(capacity[name] * PART_LEFT) : 0,
+        weights,
+        clock,
+        random,
+      });
+    };
     this.#lanes = byLane(lane);
   }
 
@@ -110,7 +126,8 @@ export class StartDispatch {
         ordinal: target.ordinal,
         attempt: target.attempt,
       });
-      const lane = this.#lanes[laneOf(target.executor)];
+      const name = laneOf(target.executor);
+      const lane = this.#lanes[name];
       const order = { assign, target, server, frames, cameAtMs };
       const start: QueuedStart = { a, priority, order, queuedAtMs: cameAtMs, isTold: false, isWithdrawn: false };
       const executor = this.#options.find(target.hostId, target.executor);
@@ -124,7 +141,7 @@ export class StartDispatch {
         continue;
       }
       const answer = lane.offer(start);
-      if (answer === 'full') this.#giveBack(a, executor, 'agent-busy');
+      if (answer === 'full') this.#giveBack(a, executor, OWN_LANES.includes(name) ? 'worker-full' : 'agent-busy');
       else if (answer === 'known') this.#options.event(a, { k: 'queued', a });
     }
     this.#startQueued();
@@ -162,7 +179,7 @@ export class StartDispatch {
       lane.told(countOf(executor.told), countOf(executor.told) - 1);
       executor.told = without(executor.told, a);
     }
-    lane.ended(1);
+    lane.ended([a]);
     if (lane.length > 0) this.#startQueued();
   }
 
@@ -195,15 +212,15 @@ export class StartDispatch {
     this.#room.forget(executor.link);
     const lane = this.#lanes[executor.lane];
     lane.told(countOf(executor.told), 0);
-    lane.ended(countOf(executor.out));
+    lane.ended(allOf(executor.out));
     executor.out = executor.told = undefined;
     if (lane.length > 0) this.#startQueued();
   }
 
-  #begun(executor: LinkedExecutor, a: string): void {
+  #begun(executor: LinkedExecutor, a: string, start?: QueuedStart): void {
     if (has(executor.out, a)) return;
     executor.out = including(executor.out, a);
-    this.#lanes[executor.lane].begun();
+    this.#lanes[executor.lane].begun(start);
   }
 
   #startQueued(): void {
@@ -224,8 +241,9 @@ export class StartDispatch {
         if (!this.#room.isLeft()) return void this.#options.clock.after(ROOM_LOOK_MS, turn);
         let isIdle = true;
         for (const lane of lanes) {
-          if (lane.length === 0 || !lane.hasRoom) continue;
-          this.#startOne(lane.take()!);
+          const next = lane.length > 0 && lane.hasRoom ? lane.take() : undefined;
+          if (!next) continue;
+          this.#startOne(next);
           isIdle = false;
         }
         if (isIdle) {
@@ -259,12 +277,12 @@ export class StartDispatch {
         ? executor.link.sendEncoded(frames.encode(a, target.mac, target.hostName ?? '', target.watch === true))
         : executor.link.send(ownStart(a, order));
     if (!sent) return this.#giveBack(a, executor, 'host-not-linked');
-    this.#begun(executor, a);
+    this.#begun(executor, a, start);
     if (executor.lane === 'agent') this.#room.sent(executor.link, assign.spec.length);
   }
 
   /** It was not handed on: unless it is under way by an earlier order, nothing of this machine is promised to it any more. */
-  #giveBack(a: string, executor: LinkedExecutor | undefined, code: 'host-not-linked' | 'agent-busy'): void {
+  #giveBack(a: string, executor: LinkedExecutor | undefined, code: Undelivered['code']): void {
     if (!has(executor?.out, a)) this.#options.room?.release(a);
     this.#options.event(a, { k: 'undelivered', a, code });
   }
@@ -292,6 +310,10 @@ function has(attempts: Attempts, a: string): boolean {
 
 function countOf(attempts: Attempts): number {
   return attempts instanceof Set ? attempts.size : attempts === undefined ? 0 : 1;
+}
+
+function allOf(attempts: Attempts): Iterable<string> {
+  return attempts instanceof Set ? attempts : attempts === undefined ? [] : [attempts];
 }
 
 function including(attempts: Attempts, a: string): Attempts {

@@ -10,11 +10,15 @@ import type { QueuedStart } from './start-queue.ts';
 let now = 0;
 const clock = { monotonicMs: () => now } as Clock;
 
-function lane(options: { capacity?: number; queueMax?: number } = {}): StartLane {
+function lane(
+  options: { capacity?: number; queueMax?: number; queueBytesMax?: number; placesLeft?: number } = {},
+): StartLane {
   now = 0;
   return new StartLane({
     capacity: 10,
     queueMax: 10_000,
+    queueBytesMax: 1_000,
+    placesLeft: 0,
     weights: { high: 6, normal: 3, low: 1 },
     clock,
     random: seededRandom(1),
@@ -22,9 +26,10 @@ function lane(options: { capacity?: number; queueMax?: number } = {}): StartLane
   });
 }
 
-function start(a: string, priority: Priority = 'normal'): QueuedStart {
-  return { a, priority, queuedAtMs: now, isTold: false, isWithdrawn: false } as QueuedStart;
+function start(a: string, priority: Priority = 'normal', assign: object = assignOf()): QueuedStart {
+  return { a, priority, order: { assign }, queuedAtMs: now, isTold: false, isWithdrawn: false } as QueuedStart;
 }
+const assignOf = (caller?: string, bytes = 0): object => ({ caller, spec: new Uint8Array(bytes) });
 
 it('gives out the oldest of a class first, and the classes by their weights, so that low never starves', () => {
   const queues = lane();
@@ -63,7 +68,7 @@ it('has room as long as fewer are under way than it may carry', () => {
   expect(queues.hasRoom).toBe(true);
   queues.begun();
   expect(queues.hasRoom).toBe(false);
-  queues.ended(1);
+  queues.ended(['a']);
   expect(queues.hasRoom).toBe(true);
 });
 
@@ -87,4 +92,58 @@ it('takes as many starts as may wait, and one more when one of them is gone', ()
   expect(queues.offer(start('beyond'))).toBe('full');
   queues.take();
   expect(queues.offer(start('beyond'))).toBe('taken');
+});
+
+it('lets callers take turns, however much one of them sends, and keeps the order of each', () => {
+  const queues = lane();
+  for (let i = 0; i < 100; i++) queues.offer(start(`a${i}`, 'normal', assignOf('ann')));
+  queues.offer(start('b0', 'normal', assignOf('bob')));
+  queues.offer(start('c0', 'normal', assignOf('eve')));
+  queues.offer(start('b1', 'normal', assignOf('bob')));
+  for (const a of ['a1', 'c0']) queues.withdraw(a);
+  const taken = Array.from({ length: 6 }, () => queues.take()!.a);
+  expect(taken).toEqual(['a0', 'b0', 'a2', 'b1', 'a3', 'a4']);
+  expect(queues.length).toBe(95);
+});
+
+it('leaves places that no caller has alone, and gives them to others, of any class', () => {
+  const queues = lane({ capacity: 4, placesLeft: 1 });
+  const begin = (): string | undefined => {
+    const next = queues.hasRoom ? queues.take() : undefined;
+    if (next) queues.begun(next);
+    return next?.a;
+  };
+  for (let i = 0; i < 9; i++) queues.offer(start(`a${i}`, 'high', assignOf('ann')));
+  expect(Array.from({ length: 4 }, begin)).toEqual(['a0', 'a1', 'a2', undefined]);
+  queues.offer(start('b0', 'low', assignOf('bob')));
+  expect([begin(), begin()]).toEqual(['b0', undefined]);
+  queues.ended(['a1', 'of somebody else']);
+  // What nobody knows of took a place as well.
+  expect([begin(), queues.underWay]).toEqual(['a3', 3]);
+});
+
+it('leaves nothing where there is one place', () => {
+  const queues = lane({ capacity: 1, placesLeft: 1 });
+  queues.offer(start('a', 'normal', assignOf('ann')));
+  expect(queues.take()?.a).toBe('a');
+});
+
+it('holds so many bytes of what it is to carry out, once for an assignment to many, and one that is longer by itself', () => {
+  const queues = lane();
+  const [large, half, rest, beyond] = [2_000, 600, 400, 1].map((bytes) => assignOf('ann', bytes));
+  expect(queues.offer(start('large', 'normal', large))).toBe('taken');
+  expect(queues.offer(start('beside', 'normal', beyond))).toBe('full');
+  expect(queues.offer(start('same', 'normal', large))).toBe('taken');
+  for (const a of ['large', 'same']) queues.withdraw(a);
+  for (const [a, assign] of [
+    ['half', half],
+    ['rest', rest],
+  ] as const)
+    expect(queues.offer(start(a, 'normal', assign))).toBe('taken');
+  expect(queues.offer(start('beyond', 'normal', beyond))).toBe('full');
+  expect(queues.take()?.a).toBe('half');
+  expect(queues.offer(start('beyond', 'normal', beyond))).toBe('taken');
+  // Ordered anew it is what the newer order says.
+  expect(queues.offer(start('rest', 'normal', assignOf('ann', 999)))).toBe('known');
+  expect(queues.offer(start('more', 'normal', assignOf('ann', 1)))).toBe('full');
 });

@@ -1,18 +1,24 @@
 /**
  * One way out of a worker (over its agents, or over SSH): three queues, by weighted draw, and room for so many executions at
- * once. What finds no room waits here, oldest first within its class, and can be taken back by a cancel.
+ * once. What finds no room waits here and can be taken back by a cancel; within its class callers take turns, and what is
+ * of one caller goes oldest first. What waits is bounded in number, and in the bytes of what it carries out.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { pickQueue, PRIORITIES, type Priority, type QueueWeights } from '../domain/placement/queue-pick.ts';
 import type { QueueFigures } from '../protocol/link/worker-v1.ts';
-import { StartQueue, type QueuedStart } from './start-queue.ts';
+import type { ServerAssign } from '../protocol/link/worker-v1.ts';
+import { callerOf, CallerQueues, type QueuedStart } from './start-queue.ts';
 
 export interface StartLaneOptions {
   /** Executions under way at once. */
   readonly capacity: number;
   /** Starts that may wait, all classes together. */
   readonly queueMax: number;
+  /** What they carry out, together; of an assignment to many that is once. One may be longer by itself. */
+  readonly queueBytesMax: number;
+  /** Places that one caller leaves free, however much of his waits: what is long takes them for long. */
+  readonly placesLeft: number;
   readonly weights: QueueWeights;
   readonly clock: Clock;
   readonly random: Random;
@@ -20,12 +26,18 @@ export interface StartLaneOptions {
 
 export class StartLane {
   readonly #options: StartLaneOptions;
-  readonly #queues: Record<Priority, StartQueue> = {
-    high: new StartQueue(),
-    normal: new StartQueue(),
-    low: new StartQueue(),
+  readonly #queues: Record<Priority, CallerQueues> = {
+    high: new CallerQueues(),
+    normal: new CallerQueues(),
+    low: new CallerQueues(),
   };
   readonly #waiting = new Map<string, QueuedStart>();
+  /** Assignments of which some wait, and how many. */
+  readonly #assigns = new Map<ServerAssign, number>();
+  #bytes = 0;
+  /** Callers of what has begun here and goes on, and how much of each does; empty where callers leave no places. */
+  readonly #callers = new Map<string, string>();
+  readonly #ofCaller = new Map<string, number>();
   readonly #started: Record<Priority, { starts: number; waitedMs: number }> = {
     high: { starts: 0, waitedMs: 0 },
     normal: { starts: 0, waitedMs: 0 },
@@ -68,10 +80,18 @@ export class StartLane {
   offer(start: QueuedStart): 'taken' | 'known' | 'full' {
     const known = this.#waiting.get(start.a);
     if (known) {
+      // Its caller is the same: he is that of the run.
+      this.#hold(start);
+      this.#letGo(known);
       known.order = start.order;
       return 'known';
     }
-    if (this.#waiting.size >= this.#options.queueMax) return 'full';
+    const { queueMax, queueBytesMax } = this.#options;
+    if (this.#waiting.size >= queueMax) return 'full';
+    const { assign } = start.order;
+    const more = this.#assigns.has(assign) ? 0 : assign.spec.length;
+    if (more > 0 && this.#bytes > 0 && this.#bytes + more > queueBytesMax) return 'full';
+    this.#hold(start);
     this.#waiting.set(start.a, start);
     this.#queues[start.priority].push(start);
     return 'taken';
@@ -82,15 +102,16 @@ export class StartLane {
     const start = this.#waiting.get(a);
     if (!start) return undefined;
     this.#waiting.delete(a);
+    this.#letGo(start);
     this.#queues[start.priority].withdraw(start);
     return start;
   }
 
-  /** The next to start; undefined when nothing waits. Room is for the caller to look at, and to count with `begun`. */
+  /** The next to start; undefined when none may. Room is for whoever asks to look at, and to count with `begun`. */
   take(): QueuedStart | undefined {
     const { high, normal, low } = this.#queues;
     // As a rule all that waits is of one class, and there is nothing to draw.
-    const priority =
+    const drawn =
       high.length + low.length === 0
         ? 'normal'
         : pickQueue(
@@ -98,21 +119,58 @@ export class StartLane {
             this.#options.random,
             this.#options.weights,
           );
-    const start = priority && this.#queues[priority].take();
-    if (!start) return undefined;
-    this.#waiting.delete(start.a);
-    const figures = this.#started[priority];
-    figures.starts++;
-    figures.waitedMs += this.#options.clock.monotonicMs() - start.queuedAtMs;
-    return start;
+    if (!drawn) return undefined;
+    // Where none of its callers may have more, others go on.
+    for (const priority of [drawn, ...PRIORITIES.filter((one) => one !== drawn)]) {
+      const start = this.#queues[priority].take((caller) => this.#mayHaveMore(caller));
+      if (!start) continue;
+      this.#waiting.delete(start.a);
+      this.#letGo(start);
+      const figures = this.#started[priority];
+      figures.starts++;
+      figures.waitedMs += this.#options.clock.monotonicMs() - start.queuedAtMs;
+      return start;
+    }
+    return undefined;
   }
 
-  begun(): void {
+  /** `start`: what has begun; absent for what began before, or elsewhere, of which nobody here knows whose it is. */
+  begun(start?: QueuedStart): void {
     this.#underWay++;
+    if (!start || this.#options.placesLeft === 0) return;
+    const caller = callerOf(start);
+    this.#callers.set(start.a, caller);
+    this.#ofCaller.set(caller, (this.#ofCaller.get(caller) ?? 0) + 1);
   }
 
-  ended(count: number): void {
-    this.#underWay -= count;
+  ended(attempts: Iterable<string>): void {
+    for (const a of attempts) {
+      this.#underWay--;
+      const caller = this.#callers.get(a);
+      if (caller === undefined) continue;
+      this.#callers.delete(a);
+      const left = this.#ofCaller.get(caller)! - 1;
+      if (left === 0) this.#ofCaller.delete(caller);
+      else this.#ofCaller.set(caller, left);
+    }
+  }
+
+  #mayHaveMore(caller: string): boolean {
+    const { capacity, placesLeft } = this.#options;
+    return placesLeft === 0 || (this.#ofCaller.get(caller) ?? 0) < Math.max(1, capacity - placesLeft);
+  }
+
+  #hold({ order: { assign } }: QueuedStart): void {
+    const count = this.#assigns.get(assign) ?? 0;
+    if (count === 0) this.#bytes += assign.spec.length;
+    this.#assigns.set(assign, count + 1);
+  }
+
+  #letGo({ order: { assign } }: QueuedStart): void {
+    const count = this.#assigns.get(assign)! - 1;
+    if (count > 0) return void this.#assigns.set(assign, count);
+    this.#assigns.delete(assign);
+    this.#bytes -= assign.spec.length;
   }
 
   /** Those waiting that nobody has been told of yet; each is given once. */

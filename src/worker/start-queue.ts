@@ -94,6 +94,59 @@ export class StartQueue {
   }
 }
 
+/** A queue for each caller, and they take turns: who sends much waits for what he sent himself. */
+export class CallerQueues {
+  /** Those in which somebody waits, in the order of their turns. */
+  readonly #queues = new Map<string, StartQueue>();
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(start: QueuedStart): void {
+    const caller = callerOf(start);
+    let queue = this.#queues.get(caller);
+    if (!queue) this.#queues.set(caller, (queue = new StartQueue()));
+    queue.push(start);
+    this.#length++;
+  }
+
+  withdraw(start: QueuedStart): void {
+    this.#queues.get(callerOf(start))!.withdraw(start);
+    this.#length--;
+  }
+
+  /** Of the next whose turn it is and who may; undefined where nobody who waits may. */
+  take(may: (caller: string) => boolean): QueuedStart | undefined {
+    for (const [caller, queue] of this.#queues) {
+      if (queue.length > 0 && !may(caller)) continue;
+      this.#queues.delete(caller);
+      const start = queue.take();
+      if (!start) continue;
+      if (queue.length > 0) this.#queues.set(caller, queue);
+      this.#length--;
+      return start;
+    }
+    return undefined;
+  }
+
+  /** The oldest of all. */
+  peek(): QueuedStart | undefined {
+    let oldest: QueuedStart | undefined;
+    for (const queue of this.#queues.values()) {
+      const first = queue.peek();
+      if (first && (!oldest || first.queuedAtMs < oldest.queuedAtMs)) oldest = first;
+    }
+    return oldest;
+  }
+}
+
+/** Of an order that does not say it, as of a server of before, nobody knows it. */
+export function callerOf({ order }: QueuedStart): string {
+  return order.assign.caller ?? '';
+}
+
 /**
  * Starts that agents have not read yet are bounded for all agents together: a large script for a large fleet waits here once,
  * instead of in the send buffer of every link. Links are counted only when what was sent since might be too much.

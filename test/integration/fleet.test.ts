@@ -236,6 +236,7 @@ describe('the fleet', () => {
         term: 1,
         order: 1,
         priority: 'normal',
+        caller: newId(),
         spec: Buffer.alloc(limits.scriptBytesMax + limits.stdinBytesMax + 2 * limits.argumentsBytesMax + secretBytes),
         targets,
       }),

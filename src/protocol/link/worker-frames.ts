@@ -237,6 +237,7 @@ export const SERVER_FRAMES = frameShapes<ServerToWorkerFrame>({
     partition,
     term,
     priority: oneOf('high', 'normal', 'low'),
+    caller: optional(name),
     spec: bytes(0, limits.frameBytesMax),
     ...mark,
     validUntilMs: instant,

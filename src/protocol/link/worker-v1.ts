@@ -275,6 +275,8 @@ export interface ServerAssign {
   partition: number;
   term: number;
   priority: 'high' | 'normal' | 'low';
+  /** An id of whoever has begun the run: callers share the room of a worker. */
+  caller?: string;
   spec: Uint8Array;
   server: string;
   order: number;
