@@ -137,6 +137,7 @@ export const errors = {
   'signature-invalid': { status: 403, retryable: false, title: 'The dispatch is not signed by the server' },
   'worker-drained': { status: 503, retryable: true, title: 'Every worker that could take it is being drained' },
   'agent-busy': { status: 503, retryable: true, title: 'The agent holds as many executions as it may' },
+  'output-absent': { status: 422, retryable: false, title: 'A step before it has told no such output' },
   'work-kind-unknown': { status: 422, retryable: false, title: 'The executor does not know this kind of work' },
   'user-unknown': { status: 422, retryable: false, title: 'The host has no such user' },
   'user-not-permitted': { status: 403, retryable: false, title: 'The agent may not become this user' },

@@ -240,6 +240,39 @@ requiring('root').describe('a task without hosts', () => {
     ]);
   });
 
+  it('goes on where there was nothing to do it for: with what there is of none, and says so where there is nothing', async () => {
+    const file = join(cluster.folder, 'none.yaml');
+    writeFileSync(
+      file,
+      [
+        'job: none',
+        'stages:',
+        '- stage: all',
+        '  steps:',
+        '  - step: list',
+        '    worker: all',
+        '    script: printf "files<<END\\nEND\\n" >>"$DROVER_OUTPUT"',
+        '    outputs: [{ name: files, type: list }]',
+        '  - step: compress',
+        '    worker: all',
+        '    for_each: ${{ steps.all.list.outputs.files }}',
+        '    script: "true"',
+        '    outputs: [{ name: bytes, from: sum }, { name: first }]',
+        '  - step: tell',
+        '    worker: all',
+        '    command: [echo, "${{ steps.all.compress.outputs.bytes }} bytes"]',
+        '  - step: tell-first',
+        '    worker: all',
+        '    command: [echo, "${{ steps.all.compress.outputs.first }}"]',
+      ].join('\n'),
+    );
+    expect(await cli('job', 'apply', '-f', file, '--publish')).toMatchObject({ code: 0, stderr: '' });
+    const ran = await cli('job', 'run', 'none');
+    expect([ran.code, ran.stdout]).toEqual([1, expect.stringContaining('0 bytes')]);
+    const { stdout } = await cli('runs', 'show', 'last');
+    expect(stdout).toContain('The step compress was passed over, and has told no output first.');
+  });
+
   it('is a step of a job, and gives its outputs to the next', async () => {
     const file = join(cluster.folder, 'job.yaml');
     writeFileSync(

@@ -1,68 +1,19 @@
 /** A run with conditions in its owner's memory: when each is decided, by what, and what a new owner and a new round make of it. */
 import { describe, expect, it } from 'vitest';
-import { HERE, RUN, SPEC } from '../../../test/support/one-host.ts';
+import { HERE, RUN } from '../../../test/support/one-host.ts';
+import { end, END, FAILURE, HOSTS, newRun, planFrom, seedsOf, settle } from '../../../test/support/stages-run.ts';
 import { given } from '../../base/given.ts';
 import type { HostId } from '../../base/ids.ts';
 import type { SeedExecution } from '../crew/execution.ts';
 import { emptyCounts } from '../crew/execution-machine.ts';
-import { planRun } from '../job/expand.ts';
-import { parseJob } from '../job/job-definition.ts';
-import { planOf } from '../job/plan-of.ts';
 import { passedBecause, type TaskDecision } from './conditions.ts';
-import { firstTasks, tasksOf, type RunPlan } from './plan.ts';
+import { firstTasks } from './plan.ts';
 import { roundOpened, type TaskBefore } from './round.ts';
 import type { SeedTask } from './run-task.ts';
 import { Run } from './run.ts';
 import type { RunWrite } from './run-write.ts';
 import { hostSubject, itemSubject, NO_SUBJECT } from './subject.ts';
 
-const HOSTS = ['a', 'b'].map((name) => hostSubject(name as HostId, name));
-const END = { outcome: { kind: 'exited', code: 0 }, finishedAtMs: 1 } as const;
-const FAILURE = { ...END, outcome: { kind: 'exited', code: 1 } } as const;
-
-function planFrom(stages: string, params: Record<string, string | boolean> = {}): RunPlan {
-  const parsed = parseJob(
-    `job: j\ntargets: all\nparameters: [{ name: now, type: bool }, { name: version }]\nstages:\n${stages}`,
-  );
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
-  const run = planRun(parsed.definition, { params });
-  if (!run.ok) throw new Error(JSON.stringify(run.faults));
-  return planOf(run.run.stages).plan;
-}
-
-const { policy, placement } = SPEC;
-function seedsOf(plan: RunPlan): SeedTask[] {
-  return tasksOf(plan).map(({ task }) => ({
-    task,
-    terms: { policy, placement },
-    state: 'created',
-    subjects: HOSTS,
-    executions: [],
-    openedAgeMs: 0,
-  }));
-}
-function newRun(plan: RunPlan): Run {
-  return new Run({ id: RUN, state: 'created', round: 1, seq: 1, plan }, seedsOf(plan), 1_000);
-}
-
-/** Decides, writes and lands until nothing more comes of it; answers the writes. */
-function settle(run: Run): RunWrite<unknown>[] {
-  const writes: RunWrite<unknown>[] = [];
-  for (;;) {
-    run.advance({ at: 1_000, ms: 1_000 }, () => HERE);
-    if (!run.hasChanges) return writes;
-    const write = run.write(100);
-    run.landed(write, 1_000);
-    writes.push(write);
-  }
-}
-/** All of its hosts end so. */
-function end(run: Run, task: number, told: typeof END | typeof FAILURE = END, values?: Record<string, string>): void {
-  for (const execution of run.task(task)!.crew.executions)
-    run
-      .task(task)!
-      .crew.onResult(execution, execution.attempt, { ...told, ...given({ values: values && { values } }) }, 1_000);
-}
 function readExecutions(run: Run, task: number): SeedExecution[] {
   return run.task(task)!.crew.executions.map(({ ordinal, attempt, subject, state, route }) => ({
     ...{ task, ordinal, attempt, subject, state, failuresInRound: 0 },

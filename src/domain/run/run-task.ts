@@ -150,6 +150,12 @@ export class RunTask<Stream = unknown> {
     return outputs;
   }
 
+  /** What it has told where it is done to nothing: as far as something is told of none, such as a sum. */
+  outputsOfNone(): StepOutputs | undefined {
+    const none = this.#told?.outputs([]);
+    return none && { values: none.values };
+  }
+
   /** What its executions will be of, in their order; before its turn. */
   get subjects(): readonly Subject[] {
     return this.#subjects;

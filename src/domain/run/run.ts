@@ -22,7 +22,8 @@ import {
 } from '../flow/flow.ts';
 import { canRunMove, isSettled, isTerminalRun, type RunState } from '../flow/run-machine.ts';
 import type { TaskState } from '../flow/task-machine.ts';
-import { choiceFaultOf, isPassedBy, RunConditions } from './conditions.ts';
+import type { AskedSubjects } from './asked-subjects.ts';
+import { choiceFaultOf, isPassedBy, RunConditions, type TaskDecision } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, tasksOf, type RunPlan } from './plan.ts';
 import { gateMessage } from '../gate/gate-message.ts';
 import { gateCounts, type GatePosition } from '../gate/gate-position.ts';
@@ -104,10 +105,14 @@ export class Run<Stream = unknown> {
             unfit: unfitBy(plannedOf.get(seed.task) ?? {}, {
               choiceFault: () => choiceFaultOf(this.#conditions.of(seed.task)),
               outputOf: (ref) => this.#outputOf(ref),
+              nameOf: (task) => plannedOf.get(task)!.name,
             }),
           }),
           message: () =>
-            gateMessage(seed.gate!.work, plannedOf.get(seed.task)?.fills ?? [], (ref) => this.#outputOf(ref)),
+            gateMessage(seed.gate!.work, plannedOf.get(seed.task)?.fills ?? [], {
+              outputOf: (ref) => this.#outputOf(ref),
+              nameOf: (task) => plannedOf.get(task)!.name,
+            }),
         }),
     );
     this.#byTask = new Map(this.tasks.map((task) => [task.task, task]));
@@ -117,12 +122,13 @@ export class Run<Stream = unknown> {
     this.#written = new Map(seeds.map(({ task, state }) => [task, state]));
     this.#writtenPositions = new Map(seeds.map(({ task, position }) => [task, position]));
     this.#writtenGates = new Map(seeds.map(({ task, gate }) => [task, gate?.position]));
-    this.#outputs = new Map(seeds.map(({ task, outputs }) => [task, outputs]));
+    // What waits for its turn in this round has told nothing in it.
+    this.#outputs = new Map(seeds.map(({ task, state, outputs }) => [task, state === 'created' ? undefined : outputs]));
     for (const { chooses } of plannedOf.values()) if (chooses) this.#byTask.get(chooses.task)!.isAsked = true;
     this.#conditions = new RunConditions(
       this.plan,
       { round: run.round, outputOf: (task, output) => outputIn(this.#outputs.get(task), output) },
-      (task, asked) => this.#subjects.decide(task, asked),
+      (task, asked) => this.#decideSubjects(task, asked),
       seeds.flatMap(({ task, decision }) => (decision ? [[task, decision] as const] : [])),
     );
     this.#flow =
@@ -338,6 +344,15 @@ export class Run<Stream = unknown> {
       isPauseNews: !isTerminalRun(state) && this.#flow.isPaused !== this.#isPauseWritten,
       isForceNews,
     };
+  }
+
+  /** What it is done to; where that is nothing, what it tells of none is there for whatever comes after it. */
+  #decideSubjects(task: number, asked: AskedSubjects): Pick<TaskDecision, 'hosts' | 'items'> {
+    const chosen = this.#subjects.decide(task, asked);
+    if (!isPassedBy(chosen)) return chosen;
+    const none = this.#fitting(task, this.#byTask.get(task)!.outputsOfNone());
+    if (none) this.#outputs.set(task, { values: none.values });
+    return chosen;
   }
 
   /** As far as there is room for them beside those of the other steps. */

@@ -1,13 +1,11 @@
 /** Why a task whose turn has come can be begun on none of its hosts. Pure. */
 import type { Unreached } from '../crew/crew-options.ts';
 import type { PlannedTask } from './plan.ts';
-import type { StepOutput } from './step-outputs.ts';
-import { fillFault, type OutputOfTask } from './work-fills.ts';
+import { fillFault, type ToldBefore } from './work-fills.ts';
 
-interface Known {
+interface Known extends ToldBefore {
   /** Of the choice of its hosts or items, once that was tried. */
   readonly choiceFault: () => string | undefined;
-  readonly outputOf: (ref: OutputOfTask) => StepOutput | undefined;
 }
 
 /**
@@ -15,13 +13,13 @@ interface Known {
  */
 export function unfitBy(
   { fills = [], chooses, each }: Pick<PlannedTask, 'fills' | 'chooses' | 'each'>,
-  { choiceFault, outputOf }: Known,
+  { choiceFault, ...told }: Known,
 ): (() => Unreached | undefined) | undefined {
   if (fills.length === 0 && !chooses && !each) return undefined;
   let measured: { readonly fault: Unreached | undefined } | undefined;
   return () => {
     const detail = choiceFault();
     if (detail !== undefined) return { reason: 'bad-input', detail };
-    return (measured ??= { fault: fillFault(fills, outputOf) }).fault;
+    return (measured ??= { fault: fillFault(fills, told) }).fault;
   };
 }

@@ -3,7 +3,7 @@ import type { ScriptWork } from '../work/script.ts';
 import { httpWork } from '../../../test/support/call-rig.ts';
 import { callLimits } from '../../base/call-limits.ts';
 import { limits } from '../../base/limits.ts';
-import { fillFault, filledWork, type WorkFill } from './work-fills.ts';
+import { fillFault, filledWork, type ToldBefore, type WorkFill } from './work-fills.ts';
 
 const WORK: ScriptWork = {
   kind: 'script',
@@ -21,6 +21,7 @@ const FILLS: WorkFill[] = [
   { field: 'env', key: 'C', parts: [of('bool')] },
   { field: 'cwd', key: 0, parts: ['/srv/', of('text')] },
 ];
+const told = (value: string): ToldBefore => ({ outputOf: () => value, nameOf: () => 'a/b' });
 const VALUES = { text: "x; rm -rf '/' $(a) ${{ steps.a.b.outputs.c }}", number: 1.5, bool: false, list: ['a b', 'c'] };
 
 it('puts outputs into the words where they stand, as they are, and leaves everything else', () => {
@@ -56,20 +57,29 @@ it('puts outputs into the texts of a call, each where it stands, and leaves secr
 it('tells before any text is made what would be longer than a call may send, however often it stands there', () => {
   const fill = (times: number): WorkFill => ({ field: 'call', key: 'a.b.outputs.c', parts: [of('v')], times });
   const max = callLimits.callBodyBytesMax;
-  expect(fillFault([fill(4)], () => 'x'.repeat(max / 4))).toBeUndefined();
-  expect(fillFault([fill(4), { ...fill(1), key: 'x' }], () => 'x'.repeat(max / 4))).toMatchObject({
+  expect(fillFault([fill(4)], told('x'.repeat(max / 4)))).toBeUndefined();
+  expect(fillFault([fill(4), { ...fill(1), key: 'x' }], told('x'.repeat(max / 4)))).toMatchObject({
     reason: 'bad-input',
   });
-  expect(fillFault([fill(max + 1)], () => 'x')).toMatchObject({ detail: expect.stringContaining(`${max + 1} bytes`) });
+  expect(fillFault([fill(max + 1)], told('x'))).toMatchObject({ detail: expect.stringContaining(`${max + 1} bytes`) });
 });
 
 it('makes nothing where something is missing', () => {
   expect(() => filledWork(WORK, FILLS, () => undefined)).toThrow('without its output');
 });
 
+it('says which output is not there, whatever is to be given it', () => {
+  const none: ToldBefore = { outputOf: () => undefined, nameOf: (task) => `all/step-${task}` };
+  for (const fill of [...FILLS, { field: 'call', key: 'x', parts: [of('text')] } as const])
+    expect(fillFault([fill], none)).toEqual({
+      reason: 'output-absent',
+      detail: expect.stringContaining('The step all/step-3 was passed over, and has told no output '),
+    });
+});
+
 it('tells before any word is made which is longer than a process can be given', () => {
   const fill = (...parts: WorkFill['parts']): WorkFill => ({ field: 'command', key: 1, parts });
-  const said = (fills: readonly WorkFill[], text: string) => fillFault(fills, () => text);
+  const said = (fills: readonly WorkFill[], text: string) => fillFault(fills, told(text));
   const longest = 'x'.repeat(limits.argumentStringBytesMax - 3);
   expect(said([fill('a-', of('v'))], longest)).toBeUndefined();
   expect(said([fill('ab-', of('v'))], longest)).toMatchObject({
@@ -86,9 +96,9 @@ it('tells before any word is made which is longer than a process can be given', 
 
 it('lets no output lead out of the folder that the job names', () => {
   const cwd: WorkFill[] = [{ field: 'cwd', key: 0, parts: ['/srv/', of('v')] }];
-  for (const inside of ['app', 'a/b', 'a..b', '..a', '...']) expect(fillFault(cwd, () => inside)).toBeUndefined();
+  for (const inside of ['app', 'a/b', 'a..b', '..a', '...']) expect(fillFault(cwd, told(inside))).toBeUndefined();
   for (const outside of ['..', '../etc', 'a/../../etc', 'a/..'])
-    expect(fillFault(cwd, () => outside)).toMatchObject({
+    expect(fillFault(cwd, told(outside))).toMatchObject({
       detail: expect.stringContaining('no part of it may lead up'),
     });
 });

@@ -32,8 +32,14 @@ export function outputKey({ step, output }: { readonly step: string; readonly ou
   return `${step}.outputs.${output}`;
 }
 
-/** Of a task that is over and has succeeded, so that it is there. */
+/** Of a task that is over. */
 type OutputOf = (ref: OutputOfTask) => StepOutput | undefined;
+
+/** What steps before have told, and how they are called. */
+export interface ToldBefore {
+  readonly outputOf: OutputOf;
+  readonly nameOf: (task: number) => string;
+}
 
 export function filledWork(work: CarriedWork, fills: readonly WorkFill[], outputOf: OutputOf): CarriedWork {
   return isCall(work) ? filledCall(work, fills, outputOf) : filledScript(work, fills, outputOf);
@@ -95,7 +101,13 @@ const UP = /(?:^|\/)\.\.(?:\/|$)/;
  * Why nothing can be given these words, on whatever host: what hosts tell is theirs to choose, and a few letters of a job may stand for
  * it over and over. Measured before any word is made. What stands beside them is bounded where the run was asked for.
  */
-export function fillFault(fills: readonly WorkFill[], outputOf: OutputOf): Unreached | undefined {
+export function fillFault(fills: readonly WorkFill[], { outputOf, nameOf }: ToldBefore): Unreached | undefined {
+  const absent = refsOf(fills).find((ref) => outputOf(ref) === undefined);
+  if (absent)
+    return {
+      reason: 'output-absent',
+      detail: `The step ${nameOf(absent.task)} was passed over, and has told no output ${absent.output}.`,
+    };
   const all = fills.reduce((sum, fill) => sum + (fill.field === 'call' ? fillBytes(fill, outputOf) : 0), 0);
   if (all > callLimits.callBodyBytesMax)
     return {
@@ -108,6 +120,10 @@ export function fillFault(fills: readonly WorkFill[], outputOf: OutputOf): Unrea
     fills.filter(({ field }) => field !== 'call'),
     outputOf,
   );
+}
+
+function refsOf(fills: readonly WorkFill[]): OutputOfTask[] {
+  return fills.flatMap(({ parts }) => parts.filter((part) => typeof part !== 'string'));
 }
 
 function fillBytes({ parts, times = 1 }: WorkFill, outputOf: OutputOf): number {
