@@ -5,6 +5,7 @@ import type { AuditEntry } from '../store/contract/audit.ts';
 import type { NewRun, RunRecord } from '../store/contract/run.ts';
 import type { Store } from '../store/contract/store.ts';
 import type { HostView } from './host-view.ts';
+import type { JobDefinitions } from './job-definitions.ts';
 
 export interface AppContext {
   readonly store: Store;
@@ -12,6 +13,7 @@ export interface AppContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly sealer: KeyedSealer;
+  readonly definitions: JobDefinitions;
   /** Partitions this server owns now: runs created here go to one of them when there is any, and wake it without a detour. */
   readonly ownership: Ownership;
 }

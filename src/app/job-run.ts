@@ -2,7 +2,6 @@
 import { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import { planRun } from '../domain/job/expand.ts';
-import { parseJob } from '../domain/job/job-definition.ts';
 import type { JobValues } from '../domain/job/parameter.ts';
 import type { JobVersionChoice } from '../store/contract/job.ts';
 import type { RunRecord } from '../store/contract/run.ts';
@@ -32,7 +31,7 @@ export async function jobRun(
     throw new DroverError('job-version-state', {
       detail: `Version ${version} of ${name} is ${state}, and only what is published runs. See: drover job versions ${name}.`,
     });
-  const parsed = parseJob(text);
+  const parsed = ctx.definitions.of(text);
   if (!parsed.ok)
     throw new DroverError('schema-newer', {
       detail: `This program does not understand version ${version} of ${name}; it was applied by a newer one. Start that.`,

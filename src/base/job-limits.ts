@@ -9,6 +9,8 @@ export const jobLimits = {
   // — jobs (code `bad-input` unless said) —
   /** Of the text of one job (`job-unreadable`). Its scripts are in it; larger payloads are files. */
   jobBytesMax: 1 * MiB,
+  /** Characters of texts that a server keeps as it has read them, all together: they take some ten times as much. */
+  jobTextsKeptLengthMax: 4 * MiB,
   /** Lines of it (`job-unreadable`): two versions are compared line by line. */
   jobLinesMax: 20_000,
   /** Words, signs, blanks and line ends of it (`job-unreadable`): a job of a thousand steps has some eighty thousand. */

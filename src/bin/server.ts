@@ -1,5 +1,6 @@
 /** A server, put together from contracts and what implements them. */
 import { hostname, networkInterfaces } from 'node:os';
+import { JobDefinitions } from '../app/job-definitions.ts';
 import { AgentPackages } from '../app/agent-packages.ts';
 import { DatabaseSpace } from '../app/database-space.ts';
 import { installationKeys } from '../app/installation-keys.ts';
@@ -190,6 +191,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
       log,
       sealer: masterKey,
       outbound,
+      definitions: new JobDefinitions(),
       ownership: owner,
       fleet,
       enrolment,

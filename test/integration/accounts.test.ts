@@ -1,6 +1,7 @@
 /** Accounts over the API, on a real PostgreSQL: what is secret goes in and never comes out, and the rules of use hold. */
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JobDefinitions } from '../../src/app/job-definitions.ts';
 import { HostView } from '../../src/app/host-view.ts';
 import { accountChoices, accountOpen, accountUse } from '../../src/app/account.ts';
 import { runRetry } from '../../src/app/run-change.ts';
@@ -349,6 +350,7 @@ describe('the use of an account', () => {
         sealer,
         clock: systemClock,
         log: silentLog,
+        definitions: new JobDefinitions(),
         ownership: { owned: () => [], create: () => undefined, wake: () => undefined },
       };
       const caller = {

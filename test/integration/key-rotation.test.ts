@@ -1,6 +1,7 @@
 /** Replacing the master key on a real PostgreSQL: old values open until they are moved, a rotation that dies is finished by the next. */
 import { EVERYTHING } from '../../src/domain/access/access-node.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { JobDefinitions } from '../../src/app/job-definitions.ts';
 import { HostView } from '../../src/app/host-view.ts';
 import { accountCreate, accountOpen } from '../../src/app/account.ts';
 import type { Caller } from '../../src/app/caller.ts';
@@ -32,6 +33,7 @@ const context = (sealer: MasterKey, over: Partial<AppContext['store']> = {}): Ap
   clock: systemClock,
   log: silentLog,
   sealer,
+  definitions: new JobDefinitions(),
   ownership: { owned: () => [], create: () => undefined, wake() {} },
 });
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fastify from 'fastify';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { JobDefinitions } from '../../src/app/job-definitions.ts';
 import { HostView } from '../../src/app/host-view.ts';
 import { accountChange } from '../../src/app/account.ts';
 import type { AgentPackages } from '../../src/app/agent-packages.ts';
@@ -65,6 +66,7 @@ it('of two people who change an account at once, the second is told', async () =
     clock: systemClock,
     log: silentLog,
     sealer: createMasterKey(Buffer.alloc(32, 1)),
+    definitions: new JobDefinitions(),
     ownership: { owned: () => [], create: () => undefined, wake() {} },
   };
   const other = (): Promise<unknown> => accountChange(context, caller, 'ops', { loginUser: 'first' });

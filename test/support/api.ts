@@ -1,5 +1,6 @@
 /** The API over a real store, in this process; the fleet behind it is empty. */
 import type { FastifyInstance } from 'fastify';
+import { JobDefinitions } from '../../src/app/job-definitions.ts';
 import { AgentPackages } from '../../src/app/agent-packages.ts';
 import { DatabaseSpace } from '../../src/app/database-space.ts';
 import { HostView } from '../../src/app/host-view.ts';
@@ -99,6 +100,7 @@ export async function testApi(
       log: silentLog,
       sealer: masterKey,
       outbound: createOutbound({ allowed: parseAllowList(options.outboundAllowed ?? ''), clock: systemClock }),
+      definitions: new JobDefinitions(),
       ownership: { owned: () => [], create: () => undefined, wake() {} },
       fleet: NO_FLEET,
       packages: new AgentPackages('/nonexistent', undefined, silentLog),

@@ -11,7 +11,7 @@ import { USER_LENGTH_MAX, type Placement } from '../placement/placement.ts';
 import { workerChoice, workerText } from '../placement/worker-choice.ts';
 import type { Policy } from '../run/policy.ts';
 import { typesOf, type DeclaredOutput } from '../run/step-outputs.ts';
-import { linesOf, readItems } from '../run/task-items.ts';
+import { linesOf, readItems, type TaskItems } from '../run/task-items.ts';
 import { outputKey, type WorkFill } from '../run/work-fills.ts';
 import { parseTarget } from '../target/expression.ts';
 import type { CallText } from '../work/call-text.ts';
@@ -174,6 +174,8 @@ class Planner {
   readonly #conditions: ConditionExpander;
   /** By the text in the job: most steps have those of the job. */
   readonly #targets = new Map<string, string>();
+  /** Of parameters, by what is said of them. */
+  readonly #itemsRead = new Map<string, TaskItems>();
   /** That all of them name, each once. */
   #names = 0;
 
@@ -264,11 +266,17 @@ class Planner {
       const [output] = outputsIn(parseTemplate(said));
       if (output) return { each: { ...this.#places.get(output.step)!, output: output.output } };
     }
-    const items = typeof said === 'string' ? linesOf(this.#filled(said)) : said.map((text) => this.#filled(text));
-    const read = items.length === 0 ? ({ ok: false, detail: 'There are no items.' } as const) : readItems(items);
-    if (read.ok) return { items };
+    const read = typeof said === 'string' ? this.#itemsIn(said) : itemsRead(said.map((text) => this.#filled(text)));
+    if (read.ok) return { items: read.items };
     this.faults.push({ pointer: '#/params', code: 'parameter-invalid', detail: `${where}: for_each: ${read.detail}` });
     return {};
+  }
+
+  /** Many steps may be done for the lines of the same parameter. */
+  #itemsIn(said: string): TaskItems {
+    const read = this.#itemsRead.get(said) ?? itemsRead(linesOf(this.#filled(said)));
+    this.#itemsRead.set(said, read);
+    return read;
   }
 
   /** Every name is known, and of one step: the definition was checked. */
@@ -389,4 +397,8 @@ class Planner {
       });
     return value;
   }
+}
+
+function itemsRead(items: readonly string[]): TaskItems {
+  return items.length === 0 ? { ok: false, detail: 'There are no items.' } : readItems(items);
 }
