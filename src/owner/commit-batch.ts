@@ -188,7 +188,7 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
     });
   if (write.isPauseNews)
     entry(write.isPaused ? 'paused' : 'resumed', { by: (write.isPaused ? run.pausedBy : run.resumedBy) ?? '' });
-  if (write.isStop) entry('stopping', { by: run.cancelRequestedBy ?? 'failure limit' });
+  if (write.isStop) entry('stopping', { by: run.cancelRequestedBy ?? 'failure limit', ...declinedBy(run) });
   if (write.isForceNews) entry('cancel-forced', { by: run.cancelForcedBy! });
   if (write.isEnd) entry('finished', { state: write.state, counts });
   for (const report of held.late.values()) batch.lateReports.push({ ...report, seq });
@@ -196,6 +196,11 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
   const acks = held.acks;
   held.acks = new Map();
   return { held, write, acks };
+}
+
+/** Whoever was asked has said no, and nobody has cancelled it: told apart from what the failure limit stops. */
+function declinedBy({ isDeclined, cancelRequestedBy }: HeldRun['run']): { readonly isDeclined?: true } {
+  return isDeclined && cancelRequestedBy === undefined ? { isDeclined: true } : {};
 }
 
 /** A question of a step that no write of it has asked before. */

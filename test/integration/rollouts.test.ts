@@ -126,6 +126,10 @@ it('asks when more have failed than may, and stops or ends what runs where that 
   const hangs = script('hangs', '[ $DROVER_HOST = host-2 ] && exit 3; sleep 600');
   const aborted = await begin('hangs', { script: hangs, batches: '3', maxFailed: '0', onMaxFailed: 'abort' });
   expect(await ended(aborted)).toMatchObject({ state: 'failed', counts: { failed: 1, cancelled: 2, skipped: 1 } });
+  const { items } = (await api.get(`/api/v1/runs/${aborted}/executions`)).body as { items: { reason?: string }[] };
+  expect(items.map(({ reason }) => reason)).toEqual(
+    [...Array<string>(4)].map((_, at) => (at === 1 ? undefined : 'failure-limit')),
+  );
 });
 
 it('is a step of a job as well, and two steps that ask are answered by their names', async () => {

@@ -78,8 +78,19 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
     ),
   paused: ({ by }) => (isText(by) ? `by ${by}: nothing more starts` : undefined),
   resumed: ({ by }) => (isText(by) ? `by ${by}` : undefined),
-  stopping: ({ by }) =>
-    isText(by) ? (by === 'failure limit' ? 'as many failed as may' : `cancelled by ${by}`) : undefined,
+  stopping: ({ by, isDeclined }) =>
+    isDeclined === true
+      ? 'somebody has answered no'
+      : isText(by)
+        ? by === 'failure limit'
+          ? 'more failed than may'
+          : `cancelled by ${by}`
+        : undefined,
+  undecided: ({ faults }) =>
+    isNumber(faults)
+      ? `${faults} times, by a fault of the server or of what is stored: it is tried again, ever more rarely. ` +
+        'The log of the server says what is wrong; drover runs cancel may end the run.'
+      : undefined,
   'cancel-forced': ({ by }) => (isText(by) ? `by ${by}: what comes finally is ended too` : undefined),
   'failure-limit': ({ step, maxFailed, batchMaxFailed }) => {
     const limits = [

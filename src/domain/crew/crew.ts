@@ -36,7 +36,7 @@ import {
 import { isOut, isTerminalExecution, type ExecutionState } from './execution-machine.ts';
 import { askDueAt, endDueAt, guardedEnd, noteReach } from './guards.ts';
 import { stateAfter } from './outcome.ts';
-import { DROPPED, type StopKind, strongerStop } from './stop.ts';
+import { DROPPED, isEnding, reasonOfCancel, type StopKind, strongerStop } from './stop.ts';
 
 export interface Order {
   readonly kind: OrderKind;
@@ -85,6 +85,8 @@ export class Crew<Stream = unknown> {
   /** By the owner's monotonic clock. */
   #startDeadlineAt: number;
   #stopping: StopKind | undefined;
+  /** The first stop by which what is out is ended. */
+  #endedBy: StopKind | undefined;
 
   /** `turnsEnd`: so many of them, in their order, have their turn already. */
   constructor(
@@ -176,6 +178,7 @@ export class Crew<Stream = unknown> {
     const startedAtMs = told.startedAtMs ?? (attempt === execution.attempt ? execution.startedAtMs : undefined);
     const result: AttemptResult<Stream> = {
       ...told,
+      ...reasonOfCancel(told.outcome, this.#endedBy),
       to: stateAfter(told.outcome, this.#options.policy.success, startedAtMs !== undefined),
     };
     const answer = endAnswer(execution, attempt, result.to);
@@ -204,9 +207,9 @@ export class Crew<Stream = unknown> {
         nowMs,
       );
     else if (execution.state === 'running') this.#lose(execution, 'The agent no longer knows of the attempt.', nowMs);
-    else if (execution.state === 'dispatched' && this.#stopping !== undefined && this.#isEnding)
+    else if (execution.state === 'dispatched' && this.#endedBy !== undefined)
       // It was out, and nothing ran.
-      this.#settle(execution, { ...DROPPED[this.#stopping], to: 'cancelled', finishedAtMs: nowMs });
+      this.#settle(execution, { ...DROPPED[this.#endedBy], to: 'cancelled', finishedAtMs: nowMs });
     else if (execution.state === 'dispatched' && this.#isTooLate(execution, now.at))
       this.#giveUpReturned(execution, nowMs);
     else if (execution.state === 'dispatched') {
@@ -343,13 +346,9 @@ export class Crew<Stream = unknown> {
   stop(how: StopKind): void {
     if (this.#stopping === how || strongerStop(this.#stopping, how) !== how) return;
     this.#stopping = how;
+    if (isEnding(how)) this.#endedBy ??= how;
     // Whoever is to be ended is told at once.
-    if (this.#isEnding) [this.#lookNotBeforeAt, this.#lookDueAt] = [0, 0];
-  }
-
-  /** Whether what is out is to be ended. */
-  get #isEnding(): boolean {
-    return this.#stopping === 'abort' || this.#stopping === 'cancel';
+    if (this.#endedBy) [this.#lookNotBeforeAt, this.#lookDueAt] = [0, 0];
   }
 
   /** What time has done to those that are out: losses, and ends that nobody told. */
@@ -438,7 +437,7 @@ export class Crew<Stream = unknown> {
     const orders: Order[] = [];
     for (const execution of this.#ordersForAll ? this.#inFlight : this.#fresh) {
       if (execution.dbState !== execution.state || execution.retry || !isOut(execution.state)) continue;
-      const isCancelled = this.#isEnding;
+      const isCancelled = this.#endedBy !== undefined;
       const isEnding = isCancelled || nowAt >= endDueAt(execution, policy, guardMs);
       // Most have theirs: where they are is not looked up before something is due.
       if (nowAt >= orderDueAt(execution, isEnding)) {
@@ -458,7 +457,7 @@ export class Crew<Stream = unknown> {
   /** Something about it may be due before the next look. */
   #lookInTimeFor(execution: Execution<Stream>, nowAt: number): void {
     const { policy, guardMs } = this.#options;
-    const at = dueOf(execution, policy, guardMs, this.#isEnding, nowAt);
+    const at = dueOf(execution, policy, guardMs, this.#endedBy !== undefined, nowAt);
     if (at < this.#lookDueAt) this.#lookDueAt = at;
   }
 

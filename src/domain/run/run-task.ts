@@ -200,6 +200,11 @@ export class RunTask<Stream = unknown> {
     return this.position?.phase === 'asking' && this.#stopping === undefined;
   }
 
+  /** Whoever its rollout has asked has said no. */
+  get isDeclined(): boolean {
+    return this.#stopping === 'decline';
+  }
+
   /** Where each of its batches ends. */
   get ends(): readonly number[] {
     const all = [this.hosts];

@@ -196,6 +196,11 @@ export class Run<Stream = unknown> {
     return this.#writtenGates.get(task);
   }
 
+  /** Somebody has said no to a question of one of its rollouts. */
+  get isDeclined(): boolean {
+    return this.tasks.some(({ isDeclined }) => isDeclined);
+  }
+
   #outputOf({ task, output }: OutputOfTask): StepOutput | undefined {
     return outputIn(this.task(task)?.outputs, output);
   }

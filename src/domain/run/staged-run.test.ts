@@ -181,7 +181,24 @@ describe('a run in batches', () => {
     expect(world.run.orders(world.at, () => undefined)).toEqual([]);
     expect(world.rows[3]!.state).toBe('skipped');
     endAll(world);
-    expect([world.state, world.rows[1]!.state]).toEqual(['failed', 'cancelled']);
+    expect([world.state, world.rows[1]!.state, world.reasons[1]]).toEqual(['failed', 'cancelled', 'failure-limit']);
+  });
+
+  it('says of each what ended it: the limit, also where somebody cancels later, or whoever cancelled', () => {
+    const limit = { maxFailed: { kind: 'count', count: 0 }, onMaxFailed: 'abort' } as const;
+    for (const [isOfLimit, reason] of [
+      [true, 'failure-limit'],
+      [false, 'cancelled-by-user'],
+    ] as const) {
+      const world = new RolloutWorld(3, { batches: batches('all'), ...limit });
+      world.settle();
+      if (isOfLimit) world.end(0, 1);
+      world.settle();
+      world.cancel();
+      world.settle();
+      endAll(world);
+      expect([world.rows[2]!.state, world.reasons[2]]).toEqual(['cancelled', reason]);
+    }
   });
 
   it('ends so what was out and never began', () => {
