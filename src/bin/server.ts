@@ -169,6 +169,7 @@ export async function createServer(config: ServerConfig): Promise<Server> {
     },
     onCommitted: (figures) => metrics.observeCommit(figures),
     onContact: (hostId, contact) => contacts.note(hostId, contact),
+    onUndecided: () => metrics.observeUndecided(),
     onUnknownReport: () => metrics.observeUnknownReport(),
   });
   const outbound = createOutbound({ allowed: config.outboundAllowed, clock });

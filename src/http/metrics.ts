@@ -156,6 +156,11 @@ export class ServerMetrics {
     help: 'Reports let go because the database does not know their run: of a restored backup, or older than runs are kept',
     registers: this.#registers,
   });
+  readonly #undecided = new Counter({
+    name: 'drover_runs_undecided_total',
+    help: 'Times that a run could not be decided on, by a fault that the log tells: each is read anew, and one that meets it again says so',
+    registers: this.#registers,
+  });
   readonly #linkFaults = new Counter({
     name: 'drover_link_faults_total',
     help: 'Links of workers that this server ended because of a frame, by the code they were told',
@@ -224,6 +229,10 @@ export class ServerMetrics {
 
   observeUnknownReport(): void {
     this.#unknownReports.inc();
+  }
+
+  observeUndecided(): void {
+    this.#undecided.inc();
   }
 
   observeFramePassedOver(): void {

@@ -37,6 +37,8 @@ export interface CommitterOptions extends Pick<RunOwnerOptions, 'onCommitted' | 
   readonly memory: RunMemory;
   /** What follows from a commit. */
   readonly advance: (partition: OwnedPartition, held: HeldRun) => void;
+  /** By a fault of ours: it is let go, and read anew. */
+  readonly letGo: (partition: OwnedPartition, held: HeldRun, error: unknown) => void;
   /** The view of it was behind. */
   readonly reread: (partition: OwnedPartition, runId: RunId) => Promise<unknown>;
   readonly drop: (partition: OwnedPartition) => void;
@@ -83,7 +85,9 @@ export class Committer {
         this.#commitIn(UNTRUSTED_MS, partition);
         break;
       }
-      const batch = collectBatch(partition, clock.nowMs(), (held, error) => this.#letGo(partition, held, error));
+      const batch = collectBatch(partition, clock.nowMs(), (held, error) =>
+        this.#options.letGo(partition, held, error),
+      );
       if (batch.parts.length === 0) break;
       const began = clock.monotonicMs();
       try {
@@ -133,16 +137,10 @@ export class Committer {
         if (stale.has(id)) acks.push(...this.#readAnew(partition, part, unfit.get(id) ?? []));
         else acks.push(...this.#runLanded(partition, part));
       } catch (error) {
-        this.#letGo(partition, part.held, error);
+        this.#options.letGo(partition, part.held, error);
       }
     }
     for (const [workerId, list] of Map.groupBy(acks, (ack) => ack.workerId)) this.#options.fleet.ack(workerId, list);
-  }
-
-  /** A fault in one run ends no server, and keeps no other run of its partition: it is read anew with the next look. */
-  #letGo(partition: OwnedPartition, held: HeldRun, error: unknown): void {
-    this.#options.log.error({ runId: held.run.id, err: error }, 'a run could not be written; it is read anew');
-    this.#options.memory.forget(partition, held);
   }
 
   /** What follows from a write that is committed. @returns the reports that may be acknowledged now. */
@@ -152,6 +150,7 @@ export class Committer {
     held.firstStart &&= !write.states.includes('dispatched');
     this.#tellContacts(write);
     run.landed(write, this.#options.clock.monotonicMs());
+    partition.faulty.delete(run.id);
     if (memory.isHeld(partition, held) && write.tasks.some(({ isOpened }) => isOpened)) memory.noteHosts(held);
     const written = new Map<string, Ack>();
     for (const ack of acks.values()) {

@@ -35,6 +35,8 @@ export interface RunOwnerOptions {
   }) => void;
   /** What the end of an attempt says of the way to its host over SSH. */
   readonly onContact?: (hostId: HostId, contact: SshContact) => void;
+  /** A fault of ours kept a run from being decided on. */
+  readonly onUndecided?: () => void;
   /** A report of a run that the database does not know was let go. */
   readonly onUnknownReport?: () => void;
 }

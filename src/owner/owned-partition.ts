@@ -2,6 +2,7 @@
 import type { RunId, ServerId } from '../base/ids.ts';
 import type { Fence } from '../store/contract/lease.ts';
 import type { NotKept } from '../store/contract/owner-commit.ts';
+import type { RunFaults } from './faulty-runs.ts';
 import type { HeldRun } from './held-run.ts';
 
 /** A run that is being read. `again`: somebody has changed it meanwhile, so that it is read once more. */
@@ -20,6 +21,8 @@ export interface OwnedPartition {
   readonly dirty: Set<RunId>;
   /** What the database refuses of runs that are read anew: settled when they are held again, before anything else is decided of them. */
   readonly unfit: Map<RunId, readonly NotKept[]>;
+  /** Runs that could not be decided on since something of them was written last. */
+  readonly faulty: Map<RunId, RunFaults>;
   committing: boolean;
   commitScheduled: boolean;
 }
@@ -33,6 +36,7 @@ export function newPartition(id: number, term: number): OwnedPartition {
     loading: new Map(),
     dirty: new Set(),
     unfit: new Map(),
+    faulty: new Map(),
     committing: false,
     commitScheduled: false,
   };

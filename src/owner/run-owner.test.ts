@@ -17,6 +17,7 @@ import { Run } from '../domain/run/run.ts';
 import type { NewRun } from '../store/contract/run.ts';
 import { createMasterKey } from '../pki/sealer.ts';
 import type { Store } from '../store/contract/store.ts';
+import { FAULTS_TOLD } from './faulty-runs.ts';
 import type { RunOwnerOptions } from './options.ts';
 import { RunOwner } from './run-owner.ts';
 
@@ -35,7 +36,9 @@ interface Played {
 
 async function play(
   storeFor: (store: SimulableStore) => Partial<SimulableStore> = () => ({}),
-  options: Partial<Pick<RunOwnerOptions, 'specs'>> & { readonly onAssign?: (assignment: Assignment) => void } = {},
+  options: Partial<Pick<RunOwnerOptions, 'onUndecided' | 'specs'>> & {
+    readonly onAssign?: (assignment: Assignment) => void;
+  } = {},
 ): Promise<Played> {
   let timers: (() => void)[] = [];
   const clock: Clock = {
@@ -78,7 +81,7 @@ async function play(
     clock,
     log: silentLog,
     isLeaseTrusted: () => played.isTrusted,
-    ...given({ specs: options.specs }),
+    ...given({ specs: options.specs, onUndecided: options.onUndecided }),
   });
   await owner.start();
   return Object.assign(played, {
@@ -106,6 +109,9 @@ function endOfAttempt(id: RunId, { executor }: AgentLocation): HeardEvent {
     },
   };
 }
+
+const stateIn = async (store: SimulableStore, runId: RunId): Promise<string | undefined> =>
+  (await store.executionFetch({ runId, task: 0, ordinal: 0 }))?.state;
 
 it('takes a partition that it gave up again under another term only: a write of before may still be under way', async () => {
   const played = await play();
@@ -291,6 +297,43 @@ it.each(['write', 'landed'] as const)(
     await owner.stop();
   },
 );
+
+it('tells on the timeline, once, that a run cannot be decided on however often it is read, and decides on it when somebody asks', async () => {
+  const [id, hostId, location] = [newId<'run'>(), newId<'host'>(), newLocation()];
+  let faults = 0;
+  let isFaulty = true;
+  const { owner, store, links, pass }: Played = await play(undefined, { onUndecided: () => void faults++ });
+  links.set(hostId, location);
+  const own = Reflect.get(Run.prototype, 'orders') as Run['orders'];
+  Object.assign(Run.prototype, {
+    orders(this: Run, ...args: Parameters<Run['orders']>) {
+      if (this.id === id && isFaulty) throw new Error('a fault of ours');
+      return own.apply(this, args);
+    },
+  });
+  const told = async (): Promise<unknown[]> =>
+    (await store.timelineList(id, { limit: 100 }))
+      .filter(({ kind }) => kind === 'undecided')
+      .map(({ detail }) => detail);
+  try {
+    await store.runCreate(newRun(id, hostId), audit);
+    await until('it to be told', async () => pass() && (await told()).length > 0);
+    const before = faults;
+    expect(before).toBeGreaterThanOrEqual(FAULTS_TOLD);
+    // It is looked at no more for a while.
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(() => resolve(pass())));
+    expect(faults).toBe(before);
+    owner.wake(id);
+    await until('it to be read all the same', () => faults > before);
+    expect(await told()).toEqual([{ faults: FAULTS_TOLD }]);
+    isFaulty = false;
+    owner.wake(id);
+    await until('it to be sent', async () => pass() && (await stateIn(store, id)) === 'dispatched');
+  } finally {
+    Object.assign(Run.prototype, { orders: own });
+  }
+  await owner.stop();
+});
 
 it('does not ask again at once where partitions cannot be given back', async () => {
   let looks = 0;

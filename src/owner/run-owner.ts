@@ -18,6 +18,7 @@ import { AccountWatch } from './account-watch.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { Committer, settleUnfit } from './committer.ts';
 import { collectFirst, firstDispatch } from './commit-batch.ts';
+import { faultsAfter, FAULTS_TOLD, undecidedEntry } from './faulty-runs.ts';
 import { heldRunOf, newHeldRun, type HeldRun } from './held-run.ts';
 import { Intake } from './intake.ts';
 import type { RunOwnerOptions } from './options.ts';
@@ -73,6 +74,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     this.#committer = new Committer({
       ...parts,
       reread: (partition, runId) => this.#reader.load(partition, runId, true),
+      letGo: (partition, held, error) => this.#letGo(partition, held, error),
       drop: (partition) => this.#ownership.drop(partition),
       giveUp: (partition, pauseMs) => this.#ownership.giveUp(partition, pauseMs),
     });
@@ -176,7 +178,12 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
 
   #admit(partition: OwnedPartition, seed: RunSeed): void {
     const roundAgeMs = this.#options.clock.nowMs() - seed.run.roundStartedAtMs;
-    const held = heldRunOf({ ...this.#options, specs: this.#specs }, { ...seed.run, roundAgeMs }, seed);
+    let held: HeldRun;
+    try {
+      held = heldRunOf({ ...this.#options, specs: this.#specs }, { ...seed.run, roundAgeMs }, seed);
+    } catch (error) {
+      return this.#noteFault(partition, seed.run, error);
+    }
     this.#memory.hold(partition, held);
     settleUnfit(partition, held, this.#options.clock.nowMs());
     this.#advance(partition, held);
@@ -188,9 +195,33 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     try {
       this.#carryOn(partition, held);
     } catch (error) {
-      this.#options.log.error({ runId: held.run.id, err: error }, 'a run could not be decided on; it is read anew');
-      this.#memory.forget(partition, held);
+      this.#letGo(partition, held, error);
     }
+  }
+
+  #letGo(partition: OwnedPartition, held: HeldRun, error: unknown): void {
+    this.#memory.forget(partition, held);
+    this.#noteFault(partition, held.run, error);
+  }
+
+  /** Met again and again it is told on the timeline of the run. A timeline that cannot be written says nothing; the log and the metrics do. */
+  #noteFault(
+    partition: OwnedPartition,
+    { id, seq }: { readonly id: RunId; readonly seq: number },
+    error: unknown,
+  ): void {
+    const { clock, log, onUndecided, serverId, store } = this.#options;
+    const faults = faultsAfter(partition.faulty.get(id), clock.monotonicMs());
+    partition.faulty.set(id, faults);
+    onUndecided?.();
+    log.error({ runId: id, faults: faults.count, err: error }, 'a run could not be decided on; it is read anew');
+    if (faults.count !== FAULTS_TOLD) return;
+    const timeline = [undecidedEntry(id, seq, clock.nowMs())];
+    void store
+      .ownerCommit({ fence: fenceOf(partition, serverId), executions: [], runs: [], timeline })
+      .catch((failed: unknown) =>
+        log.warn({ runId: id, err: failed }, 'that a run cannot be decided on could not be told'),
+      );
   }
 
   #carryOn(partition: OwnedPartition, held: HeldRun): void {

@@ -60,7 +60,8 @@ export class RunReader {
           asked.answers === held!.answersRead;
         // It has ended since it was looked for.
         const isOver = this.#options.memory.tombstones.roundOf(asked.id) === asked.round;
-        if (!partition || isUnderWay || isOver) continue;
+        const isPutOff = (partition?.faulty.get(asked.id)?.untilAt ?? 0) > this.#options.clock.monotonicMs();
+        if (!partition || isUnderWay || isOver || isPutOff) continue;
         await this.load(partition, asked.id, true);
         const read = partition.runs.get(asked.id);
         // What was answered meanwhile is more than was asked for, and is looked at once more.
