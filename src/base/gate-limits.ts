@@ -4,6 +4,8 @@ const DAY_MS = 86_400_000;
 
 export const gateLimits = {
   // — steps that wait (code `bad-input`) —
+  /** Approvals of one job: what all of them ask is shown with each look at a run. */
+  jobApprovalsMax: 100,
   /** Of what an approval asks, filled in. */
   approvalMessageBytesMax: 4 * KiB,
   /** People who have to say yes. */

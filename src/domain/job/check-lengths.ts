@@ -3,6 +3,7 @@
  * stages of which each is wrong, each would be judged, and a hundred of their faults told. Pure.
  */
 import { callLimits } from '../../base/call-limits.ts';
+import { gateLimits } from '../../base/gate-limits.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
 import { entriesOf, itemsOf, type TreeNode } from './document-tree.ts';
@@ -32,7 +33,7 @@ export function checkLengths(tree: TreeNode, faults: JobFaults): boolean {
   const entries = entriesOf(tree);
   for (const parameter of lengths.rest(entries.get('parameters')?.node))
     lengths.of(parameter, { choices: jobLimits.jobChoicesMax });
-  let steps = 0;
+  let [steps, approvals] = [0, 0];
   for (const stage of lengths.rest(entries.get('stages')?.node)) {
     lengths.of(stage, OF_STAGE);
     const own = lengths.rest(entriesOf(stage).get('steps')?.node);
@@ -42,6 +43,8 @@ export function checkLengths(tree: TreeNode, faults: JobFaults): boolean {
       break;
     }
     for (const step of own) {
+      if (entriesOf(step).has('approval') && ++approvals === gateLimits.jobApprovalsMax + 1)
+        lengths.fault(step.at, `The job has more than ${gateLimits.jobApprovalsMax} approvals.`);
       lengths.of(step, OF_STEP);
       lengths.of(entriesOf(step).get('success')?.node, {
         exit_codes: limits.successExitCodesMax,

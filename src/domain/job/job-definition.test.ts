@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isErrorCode } from '../../base/errors.ts';
+import { gateLimits } from '../../base/gate-limits.ts';
 import { jobLimits } from '../../base/job-limits.ts';
 import { limits } from '../../base/limits.ts';
 import { parseJob } from './job-definition.ts';
@@ -280,6 +281,13 @@ describe('the limits of a job', () => {
       'steps',
       jobLimits.jobStepsMax,
       (n) => `job: j\nstages:\n- stage: a\n  steps:\n${many(n - 1, small)}- stage: b\n  steps:\n${small(0)}`,
+      'bad-input',
+    ],
+    [
+      'approvals',
+      gateLimits.jobApprovalsMax,
+      (n) =>
+        `job: j\nstages:\n- stage: a\n  steps:\n${many(n, (i) => `  - { step: a${i}, approval: { message: Go? } }\n`)}`,
       'bad-input',
     ],
     [
