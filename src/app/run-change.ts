@@ -78,7 +78,7 @@ export async function runRetry(
     case 'changed':
       throw notFinished(id);
     case 'nothing-to-retry':
-      throw nothingToRetry(id, states);
+      throw nothingToRetry(id, states, (await ctx.store.runHead(id))?.counts);
     case 'opened':
       ctx.ownership.wake(id);
       return answer.run;
@@ -174,11 +174,16 @@ function notFinished(id: RunId): DroverError {
   return new DroverError('run-not-finished', { detail: `Run ${id} has not finished; cancel it or wait.` });
 }
 
+/** What there is in its place, and how that is repeated: by the states as the API and as the command have them. */
 function nothingToRetry(id: RunId, states: readonly ExecutionState[], counts?: RunRecord['counts']): DroverError {
-  const none = `No execution of run ${id} is ${states.join(' or ')}, and none of its steps has failed by its outputs.`;
-  const are = EXECUTION_STATES.flatMap((state) => (counts && counts[state] > 0 ? [`${counts[state]} ${state}`] : []));
-  const skipped = counts && counts.skipped > 0 ? ' What was skipped since has its turn with --skipped.' : '';
+  const are = EXECUTION_STATES.filter((state) => counts && counts[state] > 0);
+  const there = are.map((state) => `${counts![state]} ${state}`);
+  const others = are.filter((state) => state !== 'succeeded').map((state) => `--${state.replaceAll('_', '-')}`);
   const next =
-    are.length === 0 ? '' : ` There are ${are.join(', ')}.${skipped} Repeat all of it (all states), or run it anew.`;
-  return new DroverError('nothing-to-retry', { detail: `${none}${next}` });
+    others.length === 0
+      ? 'All of it is repeated with --all.'
+      : `Repeat with ${others.join(' ')}, or all of it with --all.`;
+  return new DroverError('nothing-to-retry', {
+    detail: `Nothing of run ${id} is ${states.join(' or ')}${there.length === 0 ? '.' : `: there are ${there.join(', ')}.`} ${next}`,
+  });
 }

@@ -148,16 +148,19 @@ function peerNames(host: string): { readonly servername?: string; readonly host:
   return isIP(host) === 0 ? { servername: host, host } : { host };
 }
 
-/** Why nobody was reached, as the end of a sentence. */
-export function unreachedWords(error: unknown): string {
-  return networkWords(error) ?? tlsWords(error);
+/** Why nothing came of it, as a sentence. `authorities`: where it is said who vouches for a far end. */
+export function unreachedText(host: string, error: unknown, authorities: string): string {
+  const network = networkWords(error);
+  if (network !== undefined) return `${host} was not reached: ${network}.`;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const answered = answeredWords(code, authorities);
+  if (answered !== undefined) return `${host} was reached, but ${answered}.`;
+  return `${host} was not reached: ${code === 'ETIMEOUT' ? 'its name was not found in time' : String(message ?? error)}.`;
 }
 
-function tlsWords(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
+/** Of who was reached, and was not spoken with. */
+function answeredWords(code: unknown, authorities: string): string | undefined {
   switch (code) {
-    case 'ETIMEOUT':
-      return 'its name was not found in time';
     case LARGE_HANDSHAKE:
       return `its certificates have more than ${portLimits.farHandshakeBytesMax} bytes`;
     case 'CERT_HAS_EXPIRED':
@@ -169,10 +172,10 @@ function tlsWords(error: unknown): string {
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return 'nobody who is known here vouches for its certificate';
+      return `nobody who is known here vouches for its certificate: give the authority that does (${authorities})`;
     default:
       return typeof code === 'string' && /^(ERR_SSL|EPROTO|HPE_)/.test(code)
         ? 'what answers does not speak as the URL says'
-        : String(message ?? error);
+        : undefined;
   }
 }

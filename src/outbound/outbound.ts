@@ -12,7 +12,7 @@ import { given } from '../base/given.ts';
 import { NameLookups } from '../base/node-names.ts';
 import { noticeLimits } from '../base/notice-limits.ts';
 import type { AllowList } from './allow-list.ts';
-import { dial, secured, unreachedWords, type Dialer, type OutboundConnection, type OutboundPlace } from './dialer.ts';
+import { dial, secured, unreachedText, type Dialer, type OutboundConnection, type OutboundPlace } from './dialer.ts';
 import { PLACE_WORDS } from './place-words.ts';
 
 export interface OutboundRequest {
@@ -216,7 +216,7 @@ function notAllowed(host: string, place: keyof typeof PLACE_WORDS): DroverError 
 function unreachable(host: string, error: unknown): DroverError {
   if (error instanceof DroverError) return error;
   return new DroverError('outbound-unreachable', {
-    detail: `${host} was not reached: ${unreachedWords(error)}.`,
+    detail: unreachedText(host, error, 'authorities of the channel'),
     cause: error,
   });
 }

@@ -100,7 +100,10 @@ it('is not read for a retry that has nothing to do', async () => {
     await readsOf(async () => {
       expect(await ask('POST', `/runs/${id}/retry`, { states: ['lost'] })).toMatchObject({
         status: 409,
-        body: { code: 'nothing-to-retry' },
+        body: {
+          code: 'nothing-to-retry',
+          detail: `Nothing of run ${id} is lost: there are 1 cancelled. Repeat with --cancelled, or all of it with --all.`,
+        },
       });
     }),
   ).toEqual([]);

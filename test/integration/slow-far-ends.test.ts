@@ -36,7 +36,7 @@ it.each([true, false] as const)(
     const report = await rig.run(httpWork(await urlOf(long, 'never'), { tls: isUnproved ? { isUnproved } : {} }));
     expect(report).toMatchObject({
       outcome: { kind: 'faulted', reason: 'call-unreachable' },
-      detail: `127.0.0.1 was not reached: its certificates have more than ${portLimits.farHandshakeBytesMax} bytes.`,
+      detail: `127.0.0.1 was reached, but its certificates have more than ${portLimits.farHandshakeBytesMax} bytes.`,
     });
   },
 );
@@ -48,6 +48,7 @@ it('takes as many as a handshake may have, and of what comes behind it as much a
   const report = await rig.run(httpWork(await urlOf(short, answer), { tls: { isUnproved: true } }));
   expect(report).toMatchObject({ outcome: { kind: 'answered', status: 200 }, stdout: { size: answer.length } });
   expect(await rig.run(httpWork(await urlOf(short, answer), {}))).toMatchObject({
-    detail: '127.0.0.1 was not reached: nobody who is known here vouches for its certificate.',
+    detail:
+      '127.0.0.1 was reached, but nobody who is known here vouches for its certificate: give the authority that does (tls: { ca: … } of the step).',
   });
 });

@@ -1,9 +1,21 @@
 /** A run of which a step was done to nothing, and a later step that is given what it would have told: it ends, and says why. */
 import { describe, expect, it } from 'vitest';
 import { RUN } from '../../../test/support/one-host.ts';
-import { end, END, planFrom, seedsOf, settle } from '../../../test/support/stages-run.ts';
+import { end, END, FAILURE, newRun, planFrom, seedsOf, settle } from '../../../test/support/stages-run.ts';
 import { Run } from './run.ts';
 import { NO_SUBJECT } from './subject.ts';
+
+it('of a step that has succeeded nowhere say nothing of why: it has failed by itself, and only that is repeated', () => {
+  const run = newRun(
+    planFrom(
+      '- { stage: a, steps: [{ step: look, command: [x], outputs: [{ name: n }, { name: c, from: count }] }] }\n',
+    ),
+  );
+  settle(run);
+  end(run, 0, FAILURE);
+  settle(run);
+  expect([run.state, run.task(0)!.outputs]).toEqual(['failed', { values: { c: 0 } }]);
+});
 
 describe('outputs of a step that was done to nothing', () => {
   const SKIPS = {

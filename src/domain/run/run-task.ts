@@ -139,12 +139,13 @@ export class RunTask<Stream = unknown> {
   outputsAfter(changes: readonly Execution<Stream>[], isOver: boolean): StepOutputs | undefined {
     if (!this.#told) return undefined;
     for (const { ordinal, state, retry, result } of changes)
-      this.#told.set(ordinal, state === 'succeeded' && !retry ? result?.values?.values : undefined);
+      this.#told.set(ordinal, state === 'succeeded' && !retry ? result?.values : undefined);
     if (!isOver) return undefined;
     const hosts = this.crew.executions
       .filter(({ state }) => state === 'succeeded')
       .map(({ ordinal, subject }) => ({ ordinal, host: subjectName(subject) }));
-    const outputs = this.#told.outputs(hosts);
+    // One that has succeeded nowhere has failed by itself: that nobody has told anything follows from it.
+    const outputs = hosts.length > 0 ? this.#told.outputs(hosts) : this.outputsOfNone();
     // What is lost may still be heard of, and then they are drawn together anew.
     if (this.crew.changes.decided.lost === 0 && !this.isAsked) this.#told.clear();
     return outputs;

@@ -30,14 +30,15 @@ describe('outputs of a step', () => {
     ['same', 'string', ['a', undefined], 'The output v is missing: web-2 has not told it.'],
     ['list', 'list', ['a', 'b\nweb-3 c'], 'The output v of web-2 has several lines; in a list each host has one.'],
     ['same', 'string', [], 'The output v is missing: no host has told it.'],
-    ['first', 'string', [undefined], 'The output v is missing: no host has told it.'],
+    ['first', 'string', [undefined], 'The output v is missing: web-1 has not told it.'],
+    ['first', 'string', [undefined, undefined], 'The output v is missing: no host has told it.'],
     ['same', 'number', ['x', 'x'], 'The output v of web-1 is no number: "x".'],
     ['same', 'number', [''], 'The output v of web-1 is no number: "".'],
     ['same', 'number', ['0x10'], 'The output v of web-1 is no number: "0x10".'],
     ['same', 'bool', ['yes'], 'The output v of web-1 is no true or false: "yes".'],
     ['sum', 'number', ['1', 'two'], 'The output v of web-2 is no number: "two".'],
     ['sum', 'number', ['1e308', '1e308'], 'The output v is more than a number can be.'],
-    ['max', 'number', [undefined], 'The output v is missing: no host has told it.'],
+    ['max', 'number', [undefined], 'The output v is missing: web-1 has not told it.'],
   ] as const)('by %s as %s of %j make the step fail, and it says why', (from, type, values, fault) =>
     expect(stepOutputs(one(from, type), told(...values))).toEqual({ values: {}, fault }),
   );
@@ -61,10 +62,10 @@ describe('outputs of a step', () => {
     const hosts = [0, 1].map((ordinal) => ({ ordinal, host: `h${ordinal}` }));
     const task = new ToldOfTask(one('count'));
     const half = 'x'.repeat(jobLimits.jobToldBytesMax / 2 - 1);
-    task.set(0, { v: half, other: 'not declared' });
-    task.set(1, { v: half });
+    task.set(0, { values: { v: half, other: 'not declared' } });
+    task.set(1, { values: { v: half } });
     expect(task.outputs(hosts)).toEqual({ values: { v: 2 } });
-    task.set(1, { v: `${half}x` });
+    task.set(1, { values: { v: `${half}x` } });
     expect(task.outputs(hosts)).toMatchObject({ values: {}, fault: expect.stringContaining('have told more than') });
     task.set(1, undefined);
     expect(task.outputs(hosts)).toEqual({ values: { v: 1 } });
@@ -87,8 +88,8 @@ describe('outputs of a step', () => {
       ToldOfTask,
       ToldOfTask,
     ];
-    for (const ordinal of [0, 1]) first.set(ordinal, { v: wide });
-    for (const ordinal of [1, 0]) last.set(ordinal, { v: wide });
+    for (const ordinal of [0, 1]) first.set(ordinal, { values: { v: wide } });
+    for (const ordinal of [1, 0]) last.set(ordinal, { values: { v: wide } });
     const stored = new ToldOfTask(
       one('count'),
       new Map([
@@ -97,8 +98,17 @@ describe('outputs of a step', () => {
       ]),
     );
     for (const task of [first, last, stored]) expect([task.get(0), task.get(1)]).toEqual([undefined, undefined]);
-    for (const ordinal of [0, 1]) read.set(ordinal, { v: wide.slice(1) });
+    for (const ordinal of [0, 1]) read.set(ordinal, { values: { v: wide.slice(1) } });
     expect([read.get(0), read.get(1)]).toEqual([{ v: wide.slice(1) }, { v: wide.slice(1) }]);
+  });
+
+  it('say why the one that was to tell them has not, where it says so', () => {
+    const fault = 'Nothing was taken out of the answer: it is no JSON.';
+    const [task, hosts] = [new ToldOfTask(one('same')), [{ ordinal: 0, host: '(worker)' }]];
+    task.set(0, { values: {}, fault });
+    expect(task.outputs(hosts).fault).toBe(`The output v is missing: (worker) has not told it. ${fault}`);
+    task.set(0, { values: {} });
+    expect(task.outputs(hosts).fault).toBe('The output v is missing: (worker) has not told it.');
   });
 
   it('come, or a reason why not, whatever hosts tell', () => {

@@ -2,7 +2,9 @@
  * Outputs of a step: what its hosts have told, drawn together as the job declares it. They are told when the step is over, of the
  * hosts on which it has succeeded; where one cannot be told, the step has failed, and says why. Pure.
  */
+import { given } from '../../base/given.ts';
 import { jobLimits } from '../../base/job-limits.ts';
+import type { OutputValues } from '../work/output-values.ts';
 
 export const OUTPUT_TYPES = ['string', 'number', 'bool', 'list'] as const;
 export type OutputType = (typeof OUTPUT_TYPES)[number];
@@ -52,6 +54,8 @@ export function outputIn(outputs: StepOutputs | undefined, name: string): StepOu
 export interface ToldByHost {
   readonly host: string;
   readonly values: Readonly<Record<string, string>>;
+  /** Why some are not there, as a sentence. */
+  readonly fault?: string;
 }
 
 /** The types that what is drawn together so may have; the first is meant where none is said. */
@@ -61,6 +65,8 @@ export function typesOf(from: OutputReducer): readonly OutputType[] {
 }
 
 const FAULTS_TOLD_MAX = 5;
+/** Of hosts that told less than they wanted; only one that is named is ever told of. */
+const FAULTS_KEPT_MAX = 1_000;
 /** Of a value that is shown in a reason. */
 const SHOWN_MAX = 60;
 
@@ -95,12 +101,12 @@ function drawnOf({ name, type, from }: DeclaredOutput, told: readonly ToldByHost
   switch (from) {
     case 'same': {
       const lacks = have.length < told.length ? told.find(({ values }) => !Object.hasOwn(values, name)) : undefined;
-      if (lacks || have.length === 0) return { fault: lackText(name, lacks?.host) };
+      if (lacks || have.length === 0) return { fault: lackText(name, lacks ?? one(told)) };
       const other = have.find((one) => valueOf(one) !== valueOf(have[0]!));
       return other ? { fault: differText(name, have[0]!, other) } : typed(name, type, have[0]!);
     }
     case 'first':
-      return have[0] ? typed(name, type, have[0]) : { fault: lackText(name, undefined) };
+      return have[0] ? typed(name, type, have[0]) : { fault: lackText(name, one(told)) };
     case 'list': {
       // A list is given to later steps as its lines: one host would speak for others by several.
       const several = have.find((one) => valueOf(one).includes('\n'));
@@ -113,11 +119,16 @@ function drawnOf({ name, type, from }: DeclaredOutput, told: readonly ToldByHost
     case 'sum':
     case 'min':
     case 'max':
-      return ofNumbers(name, from, have);
+      return ofNumbers(name, from, have, one(told));
   }
 }
 
-function ofNumbers(name: string, from: 'sum' | 'min' | 'max', have: readonly ToldByHost[]): Drawn {
+function ofNumbers(
+  name: string,
+  from: 'sum' | 'min' | 'max',
+  have: readonly ToldByHost[],
+  lacks: ToldByHost | undefined,
+): Drawn {
   const numbers: number[] = [];
   for (const one of have) {
     const read = typed(name, 'number', one);
@@ -129,7 +140,7 @@ function ofNumbers(name: string, from: 'sum' | 'min' | 'max', have: readonly Tol
       name,
       numbers.reduce((sum, number) => sum + number, 0),
     );
-  if (numbers.length === 0) return { fault: lackText(name, undefined) };
+  if (numbers.length === 0) return { fault: lackText(name, lacks) };
   return {
     value: numbers.reduce((best, number) => (from === 'min' ? Math.min(best, number) : Math.max(best, number))),
   };
@@ -158,8 +169,15 @@ export function typed(name: string, type: OutputType, one: ToldByHost): Drawn {
   }
 }
 
-function lackText(name: string, host: string | undefined): string {
-  return `The output ${name} is missing: ${host === undefined ? 'no host has' : `${host} has not`} told it.`;
+/** `by`: who has not told it, where that is one. */
+function lackText(name: string, by: ToldByHost | undefined): string {
+  const why = by?.fault === undefined ? '' : ` ${by.fault}`;
+  return `The output ${name} is missing: ${by === undefined ? 'no host has' : `${by.host} has not`} told it.${why}`;
+}
+
+/** Undefined where there are others, or none. */
+function one(told: readonly ToldByHost[]): ToldByHost | undefined {
+  return told.length === 1 ? told[0] : undefined;
 }
 
 function differText(name: string, one: ToldByHost, other: ToldByHost): string {
@@ -180,6 +198,8 @@ export type ToldByOrdinal = ReadonlyMap<number, Readonly<Record<string, string>>
 export class ToldOfTask {
   readonly #declared: readonly DeclaredOutput[];
   readonly #byOrdinal = new Map<number, Readonly<Record<string, string>>>();
+  /** Why some of a host are not there; known of those that have ended under this owner. */
+  readonly #faults = new Map<number, string>();
   /** Of hosts whose values there was no room for. */
   readonly #beyond = new Set<number>();
   #bytes = 0;
@@ -188,17 +208,19 @@ export class ToldOfTask {
   constructor(declared: readonly DeclaredOutput[], read: ToldByOrdinal = new Map()) {
     this.#declared = declared;
     for (const [ordinal, values] of read) {
-      if (values) this.set(ordinal, values);
+      if (values) this.set(ordinal, { values });
       else this.#beyond.add(ordinal);
     }
   }
 
   /** Of the attempt that counts now; undefined where it has told nothing, or another attempt is to come. */
-  set(ordinal: number, values: Readonly<Record<string, string>> | undefined): void {
+  set(ordinal: number, told: OutputValues | undefined): void {
+    if (told?.fault === undefined) this.#faults.delete(ordinal);
+    else if (this.#faults.size < FAULTS_KEPT_MAX) this.#faults.set(ordinal, told.fault);
     this.#bytes -= bytesOf(this.#byOrdinal.get(ordinal));
     this.#byOrdinal.delete(ordinal);
     this.#beyond.delete(ordinal);
-    const own = values && ownOf(this.#declared, values);
+    const own = told && ownOf(this.#declared, told.values);
     if (!own) return;
     if (this.#bytes + bytesOf(own) > jobLimits.jobToldBytesMax) this.#beyond.add(ordinal);
     else {
@@ -215,6 +237,7 @@ export class ToldOfTask {
   /** They are drawn together, for good. */
   clear(): void {
     this.#byOrdinal.clear();
+    this.#faults.clear();
     this.#bytes = 0;
   }
 
@@ -225,7 +248,11 @@ export class ToldOfTask {
         values: {},
         fault: `The hosts have told more than ${jobLimits.jobToldBytesMax} bytes of its outputs, which is what is drawn together.`,
       };
-    const told = [...hosts].map(({ ordinal, host }) => ({ host, values: this.#byOrdinal.get(ordinal) ?? {} }));
+    const told = [...hosts].map(({ ordinal, host }) => ({
+      host,
+      values: this.#byOrdinal.get(ordinal) ?? {},
+      ...given({ fault: this.#faults.get(ordinal) }),
+    }));
     return stepOutputs(this.#declared, told);
   }
 }

@@ -1,7 +1,7 @@
 /** In which words a call reaches nobody. */
 import { isIP } from 'node:net';
 import { DroverError } from '../../base/errors.ts';
-import { unreachedWords, type Dialer } from '../../outbound/dialer.ts';
+import { unreachedText, type Dialer } from '../../outbound/dialer.ts';
 import { PLACE_WORDS } from '../../outbound/place-words.ts';
 
 export const HOW_TO_ALLOW = 'where calls of this worker do not go unless it was started with --call-allow for it';
@@ -11,7 +11,7 @@ export const CALL_WORDS: Dialer['words'] = {
     const words = isIP(host) === 0 ? `leads ${HOW_TO_ALLOW}` : `${PLACE_WORDS[place]}, ${HOW_TO_ALLOW}`;
     return new DroverError('call-not-allowed', { detail: `${host} ${words}.` });
   },
-  unreachable: (host, error) => unreachable(`${host} was not reached: ${unreachedWords(error)}.`, error),
+  unreachable: (host, error) => unreachable(unreachedText(host, error, 'tls: { ca: … } of the step'), error),
 };
 
 export function unreachable(detail: string, cause: unknown): DroverError {
