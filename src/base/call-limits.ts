@@ -45,6 +45,8 @@ export const callLimits = {
   sqlRowsMax: 100_000,
   /** Rows as they are kept; what comes after is told as cut. */
   sqlRowsBytesMax: 16 * MiB,
+  /** Of one row as the database sends it, and of whatever else it says at once (`output-limit`). */
+  sqlMessageBytesMax: 1 * MiB,
   /** A result with more has names that nobody has written. */
   sqlColumnsMax: 1_700,
   /** What a database says beside its rows, each on a line of stderr. */

@@ -3,6 +3,7 @@
  * connection goes to that very address, so that a name that leads elsewhere a moment later leads nowhere. Who dials, and
  * in which words nobody is reached, is told by whoever uses it: servers (outbound.ts), and workers that make calls.
  */
+import { constants } from 'node:crypto';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectSecure } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
@@ -127,6 +128,8 @@ export function secured(
     const tls = connectSecure({
       socket: below.stream,
       minVersion: 'TLSv1.2',
+      // A handshake that is begun anew would be bounded by nothing, and show other certificates than were judged.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       rejectUnauthorized: !isUnproved,
       ...peerNames(serverName ?? host),
       ...given({ ca: authorities }),

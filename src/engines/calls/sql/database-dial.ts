@@ -3,6 +3,7 @@ import { DroverError } from '../../../base/errors.ts';
 import { dial, secured, type OutboundConnection, type Proof } from '../../../outbound/dialer.ts';
 import { inClear } from '../call-words.ts';
 import { DatabaseStream } from './database-stream.ts';
+import { PostgresMessages } from './postgres-messages.ts';
 import type { DatabasePlace } from './sql-session.ts';
 
 /** Nothing is encrypted yet. Rejects as `dial` does, and with `call-not-allowed`. */
@@ -35,9 +36,10 @@ export async function openPostgres(
   const cut = (): void => void socket.destroy();
   signal.addEventListener('abort', cut, { once: true });
   try {
-    if (place.tls?.isInClear) return { stream: new DatabaseStream(socket), address };
+    const guard = new PostgresMessages();
+    if (place.tls?.isInClear) return { stream: new DatabaseStream(socket, { guard }), address };
     await postgresTls(plain, place.host);
-    return { stream: new DatabaseStream((await securedDatabase(place, plain)).socket), address };
+    return { stream: new DatabaseStream((await securedDatabase(place, plain)).socket, { guard }), address };
   } catch (error) {
     socket.destroy();
     throw error;

@@ -9,17 +9,28 @@ import { DroverError } from '../../../base/errors.ts';
 
 type Done = (error?: Error | null) => void;
 
+/** Hears what comes before the driver does. */
+export interface MessageGuard {
+  /** What of it may be passed on by now. Throws where the far end does not speak as it should. */
+  take(bytes: Buffer): readonly Buffer[];
+}
+
 export class DatabaseStream extends Duplex {
   #socket: Socket;
   #received = 0;
   /** So much may come before it is encrypted; whoever says more speaks for another. */
   #before: ((received: Buffer) => boolean) | undefined;
   #early = Buffer.alloc(0);
+  readonly #guard: MessageGuard | undefined;
 
-  constructor(socket: Socket, options: { readonly beforeTls?: (received: Buffer) => boolean } = {}) {
+  constructor(
+    socket: Socket,
+    options: { readonly beforeTls?: (received: Buffer) => boolean; readonly guard?: MessageGuard } = {},
+  ) {
     super();
     this.#socket = socket;
     this.#before = options.beforeTls;
+    this.#guard = options.guard;
     this.#listen();
   }
 
@@ -86,7 +97,17 @@ export class DatabaseStream extends Duplex {
         return;
       }
     }
-    if (!this.push(bytes)) this.#socket.pause();
+    for (const passed of this.#guarded(bytes)) if (!this.push(passed)) this.#socket.pause();
+  }
+
+  #guarded(bytes: Buffer): readonly Buffer[] {
+    if (!this.#guard) return [bytes];
+    try {
+      return this.#guard.take(bytes);
+    } catch (error) {
+      this.destroy(error as Error);
+      return [];
+    }
   }
 
   /** A driver that falls over what it hears has heard nothing more, and takes nobody with it. */
