@@ -327,6 +327,11 @@ describe('a statement that is ended', () => {
     proxy.onSaid = (bytes) => (bytes.includes('COMMIT') ? 'cut' : 'pass');
     expect((await run(insert(3))).outcome).toEqual({ kind: 'unknown', reason: 'commit-unknown' });
     expect(proxy.all).toBe(all + 2);
+    proxy.onSaid = () => 'pass';
+    expect((await run(sqlWork(url(proxy.port), 'SELECT 1'))).outcome).toEqual({ kind: 'rows', rows: 1 });
+    // What has ended by itself is not ended over another connection.
+    await until('the connections to be cut', () => proxy.open === 0);
+    expect(proxy.all).toBe(all + 3);
     expect(await database.query('SELECT n FROM doubt')).toEqual([{ n: 2 }]);
   });
 

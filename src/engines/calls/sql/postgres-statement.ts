@@ -73,7 +73,11 @@ export class PostgresStatement implements Submittable {
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
-    if (!this.#isOver) this.#told.rows.row(fields.map((text, at) => this.#cell(text, at)));
+    if (this.#isOver) return;
+    const { rows } = this.#told;
+    const length = fields.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+    if (rows.takes(length)) rows.row(fields.map((text, at) => this.#cell(text, at)));
+    else rows.pass();
   }
 
   #cell(text: string | null, at: number): SqlCell {

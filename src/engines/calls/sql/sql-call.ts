@@ -84,6 +84,8 @@ async function carriedOut(
     if (error instanceof SqlFailure && error.isCertain) call.inDoubt(false);
     throw error;
   } finally {
+    // What has ended by itself is not to be ended.
+    call.signal.removeEventListener('abort', onEnding);
     session.close();
   }
 }

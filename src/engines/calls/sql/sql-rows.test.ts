@@ -51,6 +51,65 @@ describe('rows', () => {
     ]);
   });
 
+  it('are not written out where there is no room for them', () => {
+    let written = 0;
+    const { stringify } = JSON;
+    const rows = rowsOf(9, ['a'], [{ text: 'x'.repeat(callLimits.sqlRowsBytesMax - 100) }]);
+    JSON.stringify = ((...said: Parameters<typeof stringify>) => {
+      written++;
+      return stringify(...said);
+    }) as typeof stringify;
+    try {
+      rows.row([{ text: '\u0001'.repeat(100) }]);
+      rows.row([{ text: 'x' }]);
+    } finally {
+      JSON.stringify = stringify;
+    }
+    expect([written, rows.kept, rows.seen, rows.isCut]).toEqual([0, 1, 3, true]);
+    expect(rows.takes(0)).toBe(false);
+  });
+
+  it('have columns of one name numbered once through, and beside those that are called so', () => {
+    const names = ['a', 'a_2', 'a', 'a_3', 'a', 'a'];
+    const line = rowsOf(
+      9,
+      names,
+      names.map((_, at) => numberCell(String(at))),
+    )
+      .lines()
+      .toString();
+    expect(JSON.parse(line)).toEqual({ a: 0, a_2: 1, a_3: 2, a_3_2: 3, a_4: 4, a_5: 5 });
+    // As long as a name may be, and far longer ones.
+    const spent = (columns: readonly string[]): number => {
+      const before = process.cpuUsage();
+      rowsOf(9, columns);
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    const of = (count: number): string[] => Array<string>(count).fill('x'.repeat(4_000));
+    spent(of(callLimits.sqlColumnsMax));
+    expect(spent(of(callLimits.sqlColumnsMax))).toBeLessThan(500_000);
+  });
+
+  it('have JSON of so many values as is made of any answer; what has more is a text', () => {
+    const of = (values: number): SqlCell => jsonCell(`[${Array(values).fill('1').join(',')}]`);
+    expect(of(callLimits.callExtractValuesMax)?.isJson).toBe(true);
+    expect(of(callLimits.callExtractValuesMax + 1)?.isJson).toBeUndefined();
+    const { parse } = JSON;
+    let parsed = 0;
+    JSON.parse = ((...said: Parameters<typeof parse>) => {
+      parsed++;
+      return parse(...said) as unknown;
+    }) as typeof parse;
+    try {
+      for (const text of [`${'['.repeat(100_000)}${']'.repeat(100_000)}`, '[[],'.repeat(100_000)])
+        expect(jsonCell(text)).toEqual({ text });
+    } finally {
+      JSON.parse = parse;
+    }
+    expect(parsed).toBe(0);
+  });
+
   it('are asked for in portions that do not grow with their size', () => {
     const small = rowsOf(5_000, ['a'], ...Array.from({ length: 16 }, () => [numberCell('1')]));
     expect([rowsOf(9, ['a']).portion, rowsOf(5_000, ['a']).portion, small.portion]).toEqual([10, 16, 1_000]);

@@ -4,6 +4,7 @@
  */
 import { callLimits } from '../../../base/call-limits.ts';
 import { given } from '../../../base/given.ts';
+import { scanJson } from '../../../base/json-scan.ts';
 import { ROWS_VALUE, type SqlWork } from '../../../domain/work/sql.ts';
 import type { FoundValues } from '../../../ledger/told-values.ts';
 
@@ -17,8 +18,12 @@ export function numberCell(text: string): SqlCell {
   return { text, isJson: NUMBER.test(text) };
 }
 
-/** On one line; what is no JSON, whatever its column says, is a text. */
+/**
+ * On one line; what is no JSON, whatever its column says, is a text. So is what has more values than are made of any answer: a bracket
+ * costs a thousand times what a letter does.
+ */
 export function jsonCell(text: string): SqlCell {
+  if (scanJson(text, 0).values > callLimits.callExtractValuesMax) return { text };
   try {
     JSON.parse(text);
   } catch {
@@ -55,10 +60,15 @@ export class SqlRows {
   columns(names: readonly string[]): boolean {
     if (names.length > callLimits.sqlColumnsMax) return false;
     const used = new Set<string>();
-    this.#names = names;
-    this.#keys = names.map((name) => {
-      let own = name;
-      for (let n = 2; used.has(own); n++) own = `${name}_${n}`;
+    // How far each name is numbered: never begun anew for the next that is called so.
+    const numbers = new Map<string, number>();
+    this.#names = names.map((name) => name.slice(0, callLimits.callPointerLengthMax));
+    this.#keys = this.#names.map((name) => {
+      let number = numbers.get(name) ?? 0;
+      let own: string;
+      do own = ++number === 1 ? name : `${name}_${number}`;
+      while (used.has(own));
+      numbers.set(name, number);
       used.add(own);
       return `${JSON.stringify(own)}:`;
     });
@@ -74,9 +84,21 @@ export class SqlRows {
     return this.#cut !== undefined;
   }
 
+  /** Whether a row of so many characters is to be looked at; of one that is not, nothing has to be made. Then `pass` counts it. */
+  takes(length: number): boolean {
+    if (this.isCut) return false;
+    if (this.kept >= this.#work.rowsMax) this.#cut = 'rows';
+    // A line is never shorter than what it is made of.
+    else if (this.#keptBytes + length > callLimits.sqlRowsBytesMax) this.#cut = 'bytes';
+    return !this.isCut;
+  }
+
+  pass(): void {
+    this.seen++;
+  }
+
   row(cells: readonly SqlCell[]): void {
-    if (!this.isCut && this.kept >= this.#work.rowsMax) this.#cut = 'rows';
-    if (!this.isCut) this.#keep(cells);
+    if (this.takes(cells.reduce((sum, cell) => sum + (cell?.text.length ?? 0), 0))) this.#keep(cells);
     this.seen++;
   }
 
