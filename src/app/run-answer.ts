@@ -5,7 +5,8 @@
 import { DroverError } from '../base/errors.ts';
 import { given } from '../base/given.ts';
 import type { RunId } from '../base/ids.ts';
-import { answerTaken, approvalVerdict, type ApprovalAnswer } from '../domain/gate/approval.ts';
+import { meantText, nearest } from '../base/nearest.ts';
+import { answerTaken, approvalVerdict, approversOf, peopleFor, type ApprovalAnswer } from '../domain/gate/approval.ts';
 import type { ApprovalWork } from '../domain/work/approval.ts';
 import type { RunRecord, TaskRecord } from '../store/contract/run.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
@@ -74,22 +75,38 @@ interface RunAnswerSaid {
   readonly reason: string;
 }
 
+/** What an answer came to. */
+export interface Answered {
+  /** STAGE/STEP; absent for a command, whose parts have no names. */
+  readonly step?: string;
+  /** Of an approval: so many different people have said yes, this answer included, of so many that have to. */
+  readonly approvals?: number;
+  readonly count?: number;
+  /** Whoever answers had said yes before, which counts once. */
+  readonly repeated?: true;
+}
+
 /** An approval that others answer meanwhile is looked at so often. */
 const LOOKS_MAX = 10;
 
-export async function runAnswer(ctx: AppContext, caller: Caller, id: RunId, said: RunAnswerSaid): Promise<RunRecord> {
+export async function runAnswer(
+  ctx: AppContext,
+  caller: Caller,
+  id: RunId,
+  said: RunAnswerSaid,
+): Promise<{ readonly run: RunRecord; readonly answered: Answered }> {
   assertCan(caller, 'job.run.answer');
   for (let looks = 0; looks < LOOKS_MAX; looks++) {
     const run = await ctx.store.runFetch(id);
     if (!run) throw new DroverError('run-not-found', { detail: `There is no run ${id}.` });
     const question = questionMeant(run, said);
-    const isTaken =
+    const answered =
       question.kind === 'rollout'
-        ? await rolloutAnswer(ctx, caller, id, question, said)
+        ? await rolloutAnswer(ctx, caller, run, question, said)
         : await approvalAnswer(ctx, caller, run, question, said);
-    if (!isTaken) continue;
+    if (!answered) continue;
     ctx.ownership.wake(id);
-    return (await ctx.store.runHead(id))!;
+    return { run: (await ctx.store.runHead(id))!, answered };
   }
   throw new DroverError('nothing-asked', { detail: `What run ${id} asks is being answered by others.` });
 }
@@ -99,7 +116,9 @@ function questionMeant(run: RunRecord, { step, batch }: RunAnswerSaid): Question
   const asked = questionsOf(run).filter(isMeant);
   const [question, other] = asked;
   if (question === undefined)
-    throw new DroverError('nothing-asked', { detail: cameTo(run, isMeant) ?? asksNothing(run.id, step) });
+    throw new DroverError('nothing-asked', {
+      detail: noSuchStep(run, step) ?? cameTo(run, isMeant) ?? asksNothing(run.id, step),
+    });
   if (other)
     throw new DroverError('bad-input', {
       detail: `Several steps ask: ${asked.map((one) => one.path).join(', ')}. Say which with step.`,
@@ -107,7 +126,7 @@ function questionMeant(run: RunRecord, { step, batch }: RunAnswerSaid): Question
   // Two who have seen one question: the answer of the second is not to the next one.
   if (batch !== undefined && (question.kind === 'approval' || batch !== question.batch))
     throw new DroverError('nothing-asked', {
-      detail: `Step ${question.path} of run ${run.id} asks ${
+      detail: `${ofRun(run, question)} asks ${
         question.kind === 'approval' ? 'for an approval' : `after batch ${question.batch} by now`
       }, and not after batch ${batch}.`,
     });
@@ -118,8 +137,21 @@ function namesOf({ step, path }: Place): readonly string[] {
   return [step, path, path.replace('/', '.')];
 }
 
+/** A command has no names for its parts. */
+function ofRun({ id, job }: RunRecord, { path }: Place): string {
+  return job === undefined ? `Run ${id}` : `Step ${path} of run ${id}`;
+}
+
+/** A name that none of its steps has, with the one that may be meant. */
+function noSuchStep({ id, plan = [] }: RunRecord, step: string | undefined): string | undefined {
+  const places = [...placesIn(plan).values()];
+  if (step === undefined || places.some((one) => namesOf(one).includes(step))) return undefined;
+  const names = /[./]/.test(step) ? places.map(({ path }) => path) : [...new Set(places.map((one) => one.step))];
+  return `Run ${id} has no step ${step}.${meantText(nearest(step.replace('.', '/'), names))}`;
+}
+
 function asksNothing(id: RunId, step: string | undefined): string {
-  return `Run ${id}${step === undefined ? '' : `, step ${step},`} asks nothing that is not answered.`;
+  return step === undefined ? `Run ${id} asks nothing.` : `Step ${step} of run ${id} asks nothing.`;
 }
 
 /** Of approvals that were meant and are answered, or over: how the last of them ended. */
@@ -133,40 +165,48 @@ function cameTo({ id, plan = [], tasks = [] }: RunRecord, isMeant: (one: Place) 
   const verdict = approvalVerdict(last.spec.work, answersOf(last));
   const how =
     last.gate!.because ??
-    (verdict ? `${verdict.isYes ? 'Approved' : 'Refused'} by ${verdict.last.by.name}.` : `It is ${last.state}.`);
+    (verdict
+      ? verdict.isYes
+        ? `Approved by ${approversOf(answersOf(last)).join(', ')}.`
+        : `Refused by ${verdict.last.by.name}.`
+      : `It is ${last.state}.`);
   return `Step ${places.get(last.task)!.path} of run ${id} asks no more. ${how}`;
 }
 
 async function rolloutAnswer(
   ctx: AppContext,
   caller: Caller,
-  id: RunId,
-  { task, turn, path }: RolloutQuestion,
+  run: RunRecord,
+  question: RolloutQuestion,
   { goesOn, reason }: RunAnswerSaid,
-): Promise<true> {
+): Promise<Answered> {
+  const { id } = run;
+  const { task, turn, path } = question;
   const audit = auditOf(caller, 'job.run.answer', `run/${id}`, { step: path, goesOn, reason });
-  const answer = await ctx.store.runAnswer(id, task, { turn, goesOn, by: caller.actor.name }, audit);
+  const answer = await ctx.store.runAnswer(id, task, { turn, goesOn, by: caller.actor.name, reason }, audit);
   if (answer !== 'answered')
-    throw new DroverError('nothing-asked', { detail: `Step ${path} of run ${id} was answered meanwhile.` });
-  return true;
+    throw new DroverError('nothing-asked', { detail: `${ofRun(run, question)} was answered meanwhile.` });
+  return run.job === undefined ? {} : { step: path };
 }
 
-/** False where it was answered meanwhile: then it is judged anew. */
+/** Undefined where it was answered meanwhile: then it is judged anew. */
 async function approvalAnswer(
   ctx: AppContext,
   caller: Caller,
   { id, createdBy }: RunRecord,
   { task, path, askedMs, work, answers }: ApprovalQuestion,
   { goesOn: isYes, reason }: RunAnswerSaid,
-): Promise<boolean> {
+): Promise<Answered | undefined> {
   const by = { id: caller.actor.id, name: caller.actor.name };
   // Where another round is begun meanwhile, it asks anew, and this answer is to nothing any more.
   const starters = [createdBy.id, await ctx.store.runRoundStarter(id)];
   const taken = answerTaken(work, answers, { isYes, by }, starters);
   if (taken.kind === 'refused')
     throw new DroverError('permission-denied', { detail: `Step ${path} of run ${id}: ${taken.why}.` });
-  if (taken.kind === 'repeated') return true;
+  const { count } = work;
+  if (taken.kind === 'repeated') return { step: path, approvals: peopleFor(answers), count, repeated: true };
   const audit = auditOf(caller, 'job.run.answer', `run/${id}`, { step: path, goesOn: isYes, reason });
   const answer = { askedMs, isYes, by, reason, atMs: ctx.store.clock().nowMs() };
-  return (await ctx.store.runApprove(id, task, answer, answers.length, audit)) === 'answered';
+  if ((await ctx.store.runApprove(id, task, answer, answers.length, audit)) !== 'answered') return undefined;
+  return { step: path, approvals: peopleFor([...answers, answer]), count };
 }

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { EXECUTION_STATES } from '../domain/crew/execution-machine.ts';
-import { countsLine, createPaint, leftOutText, progressLine, table, timeText, verdictLine } from './render.ts';
+import {
+  carriedOut,
+  countsLine,
+  createPaint,
+  leftOutText,
+  progressLine,
+  standingText,
+  table,
+  timeText,
+  verdictLine,
+} from './render.ts';
 import { endingText, foldedText, Likenesses } from './runs/folded-text.ts';
 import { runTookText } from './runs/run-text.ts';
 import { cutText, plainText, terminalText, textWidth } from './text-width.ts';
@@ -32,17 +42,14 @@ describe('a run on the terminal', () => {
     expect(countsLine({ [state]: 2 }, plain)).toBe(`2 ${state.replace('_', ' ')}`),
   );
   it('draws its progress', () =>
-    expect(progressLine({ succeeded: 5, running: 5 }, 10, 80, plain)).toMatch(
+    expect(progressLine({ state: 'running', counts: { succeeded: 5, running: 5 }, hostCount: 10 }, 80, plain)).toMatch(
       /^█{10}░{10} 5\/10 {2}5 succeeded, 5 running$/,
     ));
   it.each([10, 20, 30, 40, 60, 80, 200])('keeps the progress within %i columns', (width) => {
-    const line = progressLine(
-      { succeeded: 12_345, failed: 67, timed_out: 8, lost: 9, running: 1_000, waiting: 86_571 },
-      100_000,
-      width,
-      plain,
-    );
-    expect(textWidth(line)).toBeLessThan(Math.max(width, 18));
+    const counts = { succeeded: 12_345, failed: 67, timed_out: 8, lost: 9, running: 1_000, waiting: 86_571 };
+    const run = { state: 'running', counts, hostCount: 100_000 } as const;
+    for (const job of [undefined, {}])
+      expect(textWidth(progressLine({ ...run, job, asks: true }, width, plain))).toBeLessThan(Math.max(width, 18));
   });
   it('shows equal output once and says what is left out, where it is', () => {
     const decode = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
@@ -85,6 +92,32 @@ describe('what a run took', () => {
   it('is its rounds, not the time between them, and nothing while it goes on', () => {
     expect(runTookText({ durationMs: 516 })).toBe('516ms');
     expect(runTookText({})).toBe('');
+  });
+});
+
+describe('a run that has more to come', () => {
+  const job = { id: 'r', hostCount: 3, job: {} };
+  it('is not told as if all of it were there', () => {
+    const between = { ...job, state: 'paused', counts: { succeeded: 1 }, asks: true } as const;
+    expect(verdictLine(between, plain)).toBe('paused, asks: 1 succeeded so far  r');
+    expect(standingText(between, plain)).toBe('asks; 1 succeeded so far');
+    expect(progressLine(between, 80, plain)).toBe(`${'█'.repeat(19)}░ 1/1  asks; 1 succeeded so far`);
+    expect(carriedOut({ ...between, state: 'running' }, plain)).toBe('1 succeeded so far');
+  });
+  it('is not told as done while nothing of it is carried out', () => {
+    const asks = { ...job, hostCount: 0, state: 'paused', counts: {}, asks: true } as const;
+    expect(verdictLine(asks, plain)).toBe('paused, asks: nothing carried out yet  r');
+    expect(standingText(asks, plain)).toBe('asks; nothing carried out yet');
+    expect(progressLine(asks, 80, plain)).toBe(`${'░'.repeat(20)}  asks; nothing carried out yet`);
+  });
+  it('has its own words where its hosts are known, and once it is over', () => {
+    const command = { id: 'r', hostCount: 4, state: 'running', counts: { succeeded: 1, waiting: 3 } } as const;
+    expect(standingText(command, plain)).toBe('1 succeeded, 3 waiting of 4');
+    expect(verdictLine({ ...job, state: 'failed', counts: {}, durationMs: 5_000 }, plain)).toBe('failed in 5.0s  r');
+    expect(verdictLine({ ...job, state: 'skipped', counts: {} }, plain)).toBe('skipped: nothing to do  r');
+    expect(verdictLine({ ...job, state: 'succeeded', counts: { succeeded: 1 } }, plain)).toBe(
+      'succeeded: 1 succeeded of 1 execution  r',
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 /** How runs look on a terminal. Pure: text in, text out. */
 import { formatDurationMs } from '../base/duration.ts';
 import type { ExecutionState } from '../domain/crew/execution-machine.ts';
+import { isTerminalRun, type RunState } from '../domain/flow/run-machine.ts';
 import { cutText, padText, plainText, textWidth } from './text-width.ts';
 
 export interface Paint {
@@ -51,60 +52,80 @@ export function paintState(state: string, paint: Paint, text = stateWord(state))
   return ['cancelled', 'skipped', 'stopping', 'paused'].includes(state) ? paint.yellow(text) : text;
 }
 
+/** Empty where none is counted. */
 export function countsLine(counts: Readonly<Record<string, number>>, paint: Paint): string {
-  return (
-    ORDER.filter((state) => (counts[state] ?? 0) > 0)
-      .map((state) => paintState(state, paint, `${counts[state]} ${stateWord(state)}`))
-      .join(', ') || 'nothing to do'
-  );
+  return ORDER.filter((state) => (counts[state] ?? 0) > 0)
+    .map((state) => paintState(state, paint, `${counts[state]} ${stateWord(state)}`))
+    .join(', ');
 }
 
-/** One line: bar, share, counts. Fits the width, so that it can be drawn over. */
-export function progressLine(
-  counts: Readonly<Record<string, number>>,
-  total: number,
-  width: number,
-  paint: Paint,
-): string {
+export interface RunStanding {
+  readonly state: RunState;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly hostCount: number;
+  readonly job?: unknown;
+  /** Something of it waits for an answer. */
+  readonly asks?: boolean | undefined;
+}
+
+/** Whether more may come than is counted: steps of a job are counted once they have their turn. */
+function mayGrow({ state, job }: RunStanding): boolean {
+  return job !== undefined && !isTerminalRun(state);
+}
+
+/** What has been carried out of it. Steps that wait for people or for a time are carried out by nobody. */
+export function carriedOut(run: RunStanding, paint: Paint): string {
+  const counts = countsLine(run.counts, paint);
+  if (counts !== '') return mayGrow(run) ? `${counts} so far` : counts;
+  if (isTerminalRun(run.state)) return run.state === 'skipped' ? 'nothing to do' : '';
+  return 'nothing carried out yet';
+}
+
+/** How it stands while it is followed. */
+export function standingText(run: RunStanding, paint: Paint): string {
+  const total = totalOfRun(run);
+  const of = mayGrow(run) || total === 0 ? '' : ` of ${total}`;
+  return `${run.asks ? 'asks; ' : ''}${carriedOut(run, paint)}${of}`;
+}
+
+/** One line: bar, share, counts. Fits the width, so that it can be drawn over. The bar is full only when nothing more can come. */
+export function progressLine(run: RunStanding, width: number, paint: Paint): string {
+  const { counts } = run;
+  const total = totalOfRun(run);
   const open = (counts.waiting ?? 0) + (counts.dispatched ?? 0) + (counts.running ?? 0);
   const done = total - open;
-  const plain = countsLine(counts, createPaint(false));
-  const share = `${done}/${total}`;
+  const textIn = (by: Paint): string => `${run.asks ? 'asks; ' : ''}${carriedOut(run, by)}`;
+  const plain = textIn(createPaint(false));
+  const share = total === 0 ? '' : ` ${done}/${total}`;
   // The last column stays free: some terminals go to the next line when it is filled.
-  const cells = Math.max(0, Math.min(30, Math.max(10, width - 60), width - 1 - share.length - 3 - plain.length));
-  const room = width - 1 - cells - share.length - 3;
-  const filled = total === 0 ? cells : Math.floor((done / total) * cells);
+  const cells = Math.max(0, Math.min(30, Math.max(10, width - 60), width - 1 - share.length - 2 - plain.length));
+  const room = width - 1 - cells - share.length - 2;
+  const most = mayGrow(run) ? Math.max(0, cells - 1) : cells;
+  const filled = total === 0 ? 0 : Math.min(most, Math.floor((done / total) * cells));
   return (
-    `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))} ${share}  ` +
-    `${plain.length <= room ? countsLine(counts, paint) : cutText(plain, Math.max(1, room))}`
+    `${'█'.repeat(filled)}${paint.dim('░'.repeat(cells - filled))}${share}  ` +
+    `${plain.length <= room ? textIn(paint) : cutText(plain, Math.max(1, room))}`
   );
 }
 
 /** Hosts of a command; of a job, and of a task without hosts, the executions that there are so far. */
-export function totalOfRun({ counts, hostCount, job }: RunStanding): number {
+export function totalOfRun({ counts, hostCount, job }: Pick<RunStanding, 'counts' | 'hostCount' | 'job'>): number {
   return job === undefined && hostCount > 0 ? hostCount : Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-interface RunStanding {
-  readonly counts: Readonly<Record<string, number>>;
-  readonly hostCount: number;
-  readonly job?: unknown;
-}
-
 export function verdictLine(
-  run: RunStanding & {
-    readonly id: string;
-    readonly state: string;
-    readonly durationMs?: number | undefined;
-  },
+  run: RunStanding & { readonly id: string; readonly durationMs?: number | undefined },
   paint: Paint,
 ): string {
   const took = run.durationMs === undefined ? '' : ` in ${formatDurationMs(run.durationMs)}`;
   const total = totalOfRun(run);
-  const of = total === 0 ? '' : ` of ${total}${run.job === undefined ? '' : ' executions'}`;
+  const unit = run.job === undefined ? '' : total === 1 ? ' execution' : ' executions';
+  const of = total === 0 || mayGrow(run) ? '' : ` of ${total}${unit}`;
   const left = run.state === 'succeeded' && badIn(run.counts, []).length > 0;
+  const state = `${stateWord(run.state)}${run.asks ? ', asks' : ''}`;
+  const what = carriedOut(run, paint);
   return (
-    `${paintState(run.state, paint, paint.bold(stateWord(run.state)))}: ${countsLine(run.counts, paint)}${of}${took}` +
+    `${paintState(run.state, paint, paint.bold(state))}${what === '' ? '' : `: ${what}`}${of}${took}` +
     `${left ? '; the job goes on where those of some steps do not succeed' : ''}  ${paint.dim(run.id)}`
   );
 }

@@ -139,7 +139,8 @@ export function hearAnswers(
     if (approvals) run.task(task)?.gate?.hear(approvals);
     if (!answer || !run.answered(task, answer, now)) continue;
     const step = tasksOf(run.plan).find((one) => one.task === task)?.name;
-    timeline.push({ kind: 'answered', atMs: now.ms, detail: { step, goesOn: answer.goesOn, by: answer.by } });
+    const { goesOn, by, reason } = answer;
+    timeline.push({ kind: 'answered', atMs: now.ms, detail: { step, goesOn, by, ...given({ reason }) } });
   }
 }
 

@@ -2666,6 +2666,54 @@ export interface components {
             /** @default  */
             reason?: string;
         };
+        RunAnswered: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            reason: string;
+            state: components["schemas"]["RunState"];
+            round: number;
+            createdBy: string;
+            targets: string;
+            hostCount: number;
+            counts: components["schemas"]["ExecutionCounts"];
+            seq: number;
+            /** @description RFC 3339, UTC */
+            createdAt: string;
+            /** @description RFC 3339, UTC */
+            startedAt?: string;
+            /** @description RFC 3339, UTC */
+            finishedAt?: string;
+            /** @description Of all rounds together, without the time between them; once the run is over */
+            durationMs?: number;
+            /** @description RFC 3339, UTC */
+            cancelRequestedAt?: string;
+            cancelRequestedBy?: string;
+            /** @description Since when what comes finally is to end too */
+            cancelForcedAt?: string;
+            cancelForcedBy?: string;
+            /** @description Since when somebody wants that nothing more of it starts */
+            pausedAt?: string;
+            pausedBy?: string;
+            /** @description Something of it waits for an answer: an approval, or a rollout */
+            asks?: boolean;
+            /** @description The version of a job that it is a run of; absent for a command */
+            job?: {
+                name: string;
+                version: number;
+            };
+            /** @description What the answer came to */
+            answered?: {
+                /** @description STAGE/STEP; absent for a command */
+                step?: string;
+                /** @description Of an approval: so many different people have said yes by now */
+                approvals?: number;
+                /** @description Of an approval: so many have to */
+                count?: number;
+                /** @description Whoever answers had said yes before, which counts once */
+                repeated?: boolean;
+            };
+        };
         RunApproval: {
             message: string;
             /** @description So many different people have to say yes */
@@ -4024,7 +4072,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["RunAnswered"];
                 };
             };
             /** @description bad-input */

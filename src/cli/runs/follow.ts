@@ -19,7 +19,7 @@ import {
 } from './interrupt.ts';
 import { LiveLines, type LivePiece } from './live-lines.ts';
 import { canAsk, isTerminal, note, out, paintOf } from '../out.ts';
-import { countsLine, isBad, paintState, progressLine, totalOfRun } from '../render.ts';
+import { isBad, paintState, progressLine, standingText } from '../render.ts';
 import { endingText, hostText } from './folded-text.ts';
 import { executionsOf, readKept } from './executions.ts';
 import { printFolded, printMachine } from './result.ts';
@@ -82,8 +82,13 @@ export async function followToEnd(session: Session, run: Run, flags: FollowFlags
 }
 
 export async function printResult(session: Session, run: Run, flags: FollowFlags): Promise<void> {
-  if (flags.json) await printMachine(session, run, flags);
+  if (flags.json) await printMachine(session, await withStages(session, run), flags);
   else await printFolded(session, run, { outputs: flags.live !== true, ...given({ task: flags.task }) });
+}
+
+/** A run of a job has its stages: an execution has the number of its step alone, and a gate has no execution. */
+async function withStages(session: Session, run: Run): Promise<Run> {
+  return run.job === undefined || 'stages' in run ? run : (await import('./run-steps.ts')).runDetail(session, run.id);
 }
 
 class Follower {
@@ -189,7 +194,8 @@ class Follower {
       ['batch-asks', `drover runs answer ${id} yes --batch ${String(entry.detail.batch)}`],
       ['approval-asked', `drover runs answer ${id} yes|no${stepAsked(entry.detail)} --reason TEXT`],
     ]).get(entry.kind);
-    if (this.#flags.json || (next === undefined && !GOES_ON.includes(entry.kind))) return;
+    // Nothing goes on until somebody does something: whoever reads the document alone, at its end, would wait for ever.
+    if (next === undefined && (this.#flags.json || !GOES_ON.includes(entry.kind))) return;
     const { timelineText } = await import('./timeline-text.ts');
     const told = `${TOLD_AS.get(entry.kind) ?? entry.kind}: ${timelineText(entry, new Map())}`;
     this.#say(this.#paint.yellow(next === undefined ? told : `${told} (${next})`));
@@ -306,13 +312,11 @@ class Follower {
       return;
     }
     this.#drawnAt = systemClock.monotonicMs();
-    const { counts, id } = this.#latest;
-    const total = totalOfRun(this.#latest);
     const line =
       this.#question ??
       (this.#bar
-        ? progressLine(counts, total, process.stderr.columns || 80, this.#paint)
-        : `${id}: ${countsLine(counts, this.#paint)} of ${total}`);
+        ? progressLine(this.#latest, process.stderr.columns || 80, this.#paint)
+        : `${this.#latest.id}: ${standingText(this.#latest, this.#paint)}`);
     if (line === this.#drawn) return;
     this.#drawn = line;
     process.stderr.write(this.#bar ? `\r\x1b[K${line}` : `${line}\n`);

@@ -135,6 +135,7 @@ async function jsonExecution(
   const [stdout, stderr] = await Promise.all([outputs.read(execution, 'stdout'), outputs.read(execution, 'stderr')]);
   const {
     host,
+    item,
     state,
     outcome,
     reason,
@@ -152,6 +153,7 @@ async function jsonExecution(
   return {
     host,
     hostId,
+    item,
     task,
     ordinal,
     state,

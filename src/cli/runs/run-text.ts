@@ -100,6 +100,13 @@ export function rolloutText({ rollout }: Pick<Step, 'rollout'>, utc: boolean): s
   return [where, what].filter(Boolean).join(', ');
 }
 
+/** What answers the question of a rollout; none where it asks nothing. `path`: STAGE/STEP; absent for a command. */
+export function rolloutAnswerLines({ rollout }: Pick<Step, 'rollout'>, runId: string, path?: string): string[] {
+  if (rollout?.phase !== 'asking') return [];
+  const step = path === undefined ? '' : ` --step ${plainText(path)}`;
+  return [`answer: drover runs answer ${runId} yes|no${step} --batch ${rollout.batch} --reason TEXT`];
+}
+
 /** Whether it is of one command or script, whose settings are its own; a run of a job has those of its steps. */
 export function isOfOneTask(run: RunDetail): run is RunDetail & CarriedStep {
   return run.job === undefined;

@@ -14,13 +14,21 @@ import { HeldSignals, type OnDisconnect } from './interrupt.ts';
 import { choicesOf, choicesOption, Faults, instant, number } from '../input.ts';
 import { note, paintOf } from '../out.ts';
 import { addOutputCommand } from './output-command.ts';
-import { countsLine, createPaint, leftOutText, table, timeText, verdictLine } from '../render.ts';
+import { carriedOut, createPaint, leftOutText, table, timeText, verdictLine } from '../render.ts';
 import { endingText, hostText } from './folded-text.ts';
 import { executionsOf } from './executions.ts';
 import { runIdOf } from './run-id.ts';
 import type { OutputValues, WithValues } from './values.ts';
 import type { ValuesFlags } from './values-command.ts';
-import { isOfOneTask, rolloutText, runTookText, settingRows, tookText, whatText } from './run-text.ts';
+import {
+  isOfOneTask,
+  rolloutAnswerLines,
+  rolloutText,
+  runTookText,
+  settingRows,
+  tookText,
+  whatText,
+} from './run-text.ts';
 import { openSession, type Session } from '../servers/session.ts';
 import { cutText, plainText } from '../text-width.ts';
 import type { SaidFlags, Wish, WishFlags } from './wish.ts';
@@ -246,7 +254,7 @@ async function list(flags: ListFlags): Promise<void> {
         ['TARGETS', (run) => cutText(plainText(run.targets), NAME_COLUMNS), 'wide'],
         ['REASON', (run) => cutText(plainText(run.reason), NAME_COLUMNS), 'wide'],
         ['NAME', (run) => cutText(plainText(run.name), NAME_COLUMNS)],
-        ['COUNTS', (run) => countsLine(run.counts, createPaint(false))],
+        ['COUNTS', (run) => carriedOut(run, createPaint(false))],
       ])}${next === undefined ? '' : `\n${paintOf('stdout').dim(`… older ones: --cursor ${next}`)}`}`,
     (run) => run.id,
   );
@@ -279,7 +287,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       ['as', run.user],
       ...(isOfOneTask(run) ? settingRows(run) : []),
       ['round', String(run.round)],
-      ['rollout', commandRollout(run, utc)],
+      ...commandRollout(run, utc),
       [
         'paused',
         isTerminalRun(run.state) ? undefined : run.pausedBy && `by ${run.pausedBy} at ${timeText(run.pausedAt, utc)}`,
@@ -315,9 +323,10 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const told = valuesText(flags, executions.flatMap(toldOf), steps);
     const hosts =
       rows.length === 0
-        ? run.hostCount === 0
-          ? 'it succeeded (--all lists it)'
-          : 'every host succeeded (--all lists them)'
+        ? // Of none there is nothing to list; of a large run those are left out that succeeded.
+          every
+          ? ''
+          : everySucceeded(run)
         : table(
             [
               ...(steps.size > 0 ? ['STEP'] : []),
@@ -333,10 +342,18 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
             rows,
           );
     return (
-      `${verdictLine(run, paint)}\n${head}\n${what.join('\n')}\n\n${events}\n\n${hosts}${told === '' ? '' : `\n\n${told}`}` +
+      `${[`${verdictLine(run, paint)}\n${head}\n${what.join('\n')}`, events, hosts, told].filter((part) => part !== '').join('\n\n')}` +
       `${!every && rows.length >= SHOWN_MAX ? `\n${paint.dim('… and more: --all')}` : ''}`
     );
   });
+}
+
+/** Of a large run of which everything that there is has succeeded, if there is anything. */
+function everySucceeded({ state, counts, job }: Run): string {
+  if (counts.succeeded === 0) return '';
+  if (job === undefined) return 'every host succeeded (--all lists them)';
+  const which = isTerminalRun(state) ? 'every execution' : 'every execution so far';
+  return `${which} succeeded (--all lists them)`;
 }
 
 /** By whom a task without hosts is carried out. */
@@ -345,10 +362,15 @@ function onWorker({ executor, item }: Execution, workers: ReadonlyMap<string, st
   return executor ? `worker ${workers.get(executor.id) ?? executor.id}` : hostText({});
 }
 
-/** Of a command that goes out in batches, or may ask. */
-function commandRollout(run: Schemas['RunDetail'], utc: boolean): string | undefined {
+/** Of a command that goes out in batches, or may ask: how far it is, and what answers it. */
+function commandRollout(run: Schemas['RunDetail'], utc: boolean): [string, string | undefined][] {
   const step = isOfOneTask(run) && !isTerminalRun(run.state) ? run.stages?.[0]?.steps[0] : undefined;
-  return (step && rolloutText(step, utc)) || undefined;
+  if (!step) return [];
+  const [answers] = rolloutAnswerLines(step, run.id);
+  return [
+    ['rollout', rolloutText(step, utc) || undefined],
+    ['answer', answers?.replace(/^answer: /, '')],
+  ];
 }
 
 function toldOf({ values, valuesFault, ...execution }: WithValues<Execution>): OutputValues[] {

@@ -5,7 +5,7 @@ import { isTerminalRun } from '../../domain/flow/run-machine.ts';
 import { timeText } from '../render.ts';
 import { cutText, plainText } from '../text-width.ts';
 import { gateLines, gateText } from './gate-text.ts';
-import { rolloutText } from './run-text.ts';
+import { rolloutAnswerLines, rolloutText } from './run-text.ts';
 
 type Step = Schemas['RunStep'];
 
@@ -47,7 +47,10 @@ export function stageLines({ id, stages = [] }: Pick<Schemas['RunDetail'], 'id' 
             .filter(Boolean)
             .join('  '),
         ),
-        ...gateLines({ step, ...asked }, `${stage}/${step}`, id, utc).map((text) => `    ${text}`),
+        ...[
+          ...gateLines({ step, ...asked }, `${stage}/${step}`, id, utc),
+          ...(isTerminalRun(state) ? [] : rolloutAnswerLines(given({ rollout }), id, `${stage}/${step}`)),
+        ].map((text) => `    ${text}`),
         ...conditionLines('    ', asked.condition, asked.decision?.step),
         ...chosenLines(asked),
         ...Object.entries(outputs ?? {}).map(([name, value]) => `    ${plainText(name)}: ${outputText(value)}`),

@@ -53,8 +53,8 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
     isNumber(batch) && isNumber(of)
       ? `${stepText(step)}${why === 'max-failed' ? 'more failed than may' : `after batch ${batch} of ${of}`}: go on?`
       : undefined,
-  answered: ({ by, goesOn, step }) =>
-    isText(by) ? `${stepText(step)}${goesOn === true ? 'yes' : 'no'}, by ${by}` : undefined,
+  answered: ({ by, goesOn, step, reason }) =>
+    isText(by) ? `${stepText(step)}${goesOn === true ? 'yes' : 'no'}, by ${by}${reasonText(reason)}` : undefined,
   'approval-asked': ({ asks, count }) =>
     itemsText(asks, count, ({ step, message, count: people, untilMs }) =>
       isText(step) && isText(message)
@@ -64,9 +64,7 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
     ),
   'approval-answered': ({ answers, count }) =>
     itemsText(answers, count, ({ step, yes, by, reason }) =>
-      isText(step) && isText(by)
-        ? `${step}: ${yes === true ? 'yes' : 'no'}, by ${by}${isText(reason) && reason !== '' ? ` (${reason})` : ''}`
-        : undefined,
+      isText(step) && isText(by) ? `${step}: ${yes === true ? 'yes' : 'no'}, by ${by}${reasonText(reason)}` : undefined,
     ),
   'approval-over': ({ ends, count }) =>
     itemsText(ends, count, ({ step, end, because }) =>
@@ -99,7 +97,11 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
     ].filter(Boolean);
     return `${stepText(step)}more failed than may${limits.length > 0 ? ` (${limits.join(', ')})` : ''}`;
   },
-  finished: ({ state, counts }) => (isText(state) && isCounts(counts) ? `${state}: ${statesText(counts)}` : undefined),
+  finished: ({ state, counts }) => {
+    if (!isText(state) || !isCounts(counts)) return undefined;
+    const what = statesText(counts);
+    return what === '' ? word(state) : `${word(state)}: ${what}`;
+  },
   retried: ({ by, round, states, executions }) =>
     isText(by) && isNumber(round) && isTexts(states) && isNumber(executions)
       ? `by ${by}: round ${round}, ${hostsText(executions)} that ${executions === 1 ? 'was' : 'were'} ${states.map(word).join(' or ')}`
@@ -115,6 +117,10 @@ function itemsText(items: unknown, count: unknown, textOf: (item: Detail) => str
   if (!Array.isArray(items)) return undefined;
   const texts = (items as Detail[]).map(textOf);
   return texts.every(isText) ? `${texts.join('; ')}${moreText(count, texts.length)}` : undefined;
+}
+
+function reasonText(reason: unknown): string {
+  return isText(reason) && reason !== '' ? ` (${reason})` : '';
 }
 
 function secondText(ms: number): string {

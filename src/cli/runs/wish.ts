@@ -1,22 +1,24 @@
 /** What somebody wants of a run that is under way: it is written, and the run's owner carries it out. */
-import { dataOf, type Run } from '@drover/sdk';
+import { dataOf, type Run, type Schemas } from '@drover/sdk';
 import { given } from '../../base/given.ts';
 import { answer, type AnswerFlags } from '../command.ts';
 import { UsageError } from '../exit.ts';
 import { Faults, number } from '../input.ts';
 import { openSession } from '../servers/session.ts';
+import { plainText } from '../text-width.ts';
 import { runIdOf } from './run-id.ts';
+import { runDetail } from './run-steps.ts';
 
 export type Wish = 'pause' | 'resume' | 'cancel';
 export type WishFlags = AnswerFlags & { readonly reason?: string; readonly force?: boolean };
 export type SaidFlags = WishFlags & { readonly step?: string; readonly batch?: string };
 
-const SAID: Readonly<Record<Wish, (run: Run) => string>> = {
+const SAID: Readonly<Record<Wish, (run: Run, hasFinally: boolean) => string>> = {
   pause: ({ id }) => `paused ${id}; let it go on with: drover runs resume ${id}`,
   resume: ({ id }) => `${id} goes on; follow it with: drover runs watch ${id}`,
-  cancel: ({ id, job, cancelForcedAt }) =>
+  cancel: ({ id, cancelForcedAt }, hasFinally) =>
     `cancelling ${id}; see it end with: drover runs watch ${id}${
-      job && cancelForcedAt === undefined
+      hasFinally && cancelForcedAt === undefined
         ? `\nwhat comes finally is done still; end that too: drover runs cancel ${id} --force`
         : ''
     }`,
@@ -32,7 +34,9 @@ export async function wish(verb: Wish, id: string, flags: WishFlags): Promise<vo
         })
       : session.client.POST(`/api/v1/runs/{runId}/${verb}`, { params, body: { reason: flags.reason ?? '' } });
   const run = dataOf(await asked);
-  await answer(flags, { run }, () => SAID[verb](run));
+  const stages = verb === 'cancel' && run.job !== undefined ? ((await runDetail(session, run.id)).stages ?? []) : [];
+  const hasFinally = stages.some((stage) => stage.finally);
+  await answer(flags, { run }, () => SAID[verb](run, hasFinally));
 }
 
 /** To what a rollout of the run asks. */
@@ -45,10 +49,26 @@ export async function answerRun(id: string, said: string, flags: SaidFlags): Pro
   const runId = await runIdOf(session, id);
   const body = { goesOn: said === 'yes', reason: flags.reason ?? '', ...given({ step: flags.step, batch }) };
   const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/answer', { params: { path: { runId } }, body }));
-  await answer(flags, { run }, () => {
-    if (said === 'no') return `nothing more of it starts; see it end with: drover runs watch ${run.id}`;
-    return run.pausedBy === undefined
-      ? `${run.id} goes on; follow it with: drover runs watch ${run.id}`
-      : `answered; it is paused by ${run.pausedBy}, and goes on with: drover runs resume ${run.id}`;
-  });
+  await answer(flags, { run }, () => answeredText(run, body.goesOn));
+}
+
+/** What an answer came to, and what comes next. Exported for its test. */
+export function answeredText(
+  { id, pausedBy, answered = {} }: Pick<Schemas['RunAnswered'], 'id' | 'pausedBy' | 'answered'>,
+  goesOn: boolean,
+): string {
+  const { step = '', approvals, count, repeated } = answered;
+  const watch = `drover runs watch ${id}`;
+  if (approvals === undefined || count === undefined) {
+    if (!goesOn) return `nothing more of it starts; see it end with: ${watch}`;
+  } else {
+    if (!goesOn) return `${plainText(step)} is refused; see what becomes of the run with: ${watch}`;
+    const missing = count - approvals;
+    const said = repeated ? 'you have said yes already, which counts once; ' : '';
+    if (missing > 0)
+      return `${plainText(step)}: ${said}${approvals} of ${count} have said yes; ${missing} more ${missing === 1 ? 'has' : 'have'} to`;
+  }
+  return pausedBy === undefined
+    ? `${id} goes on; follow it with: ${watch}`
+    : `answered; the run is paused by ${plainText(pausedBy)}: what comes next, if anything, starts with: drover runs resume ${id}`;
 }

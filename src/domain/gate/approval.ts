@@ -22,7 +22,13 @@ export function approvalVerdict(
 
 /** Different people who have said yes: whoever says it twice counts once. */
 export function peopleFor(answers: readonly ApprovalAnswer[]): number {
-  return new Set(answers.filter(({ isYes }) => isYes).map(({ by }) => by.id)).size;
+  return approversOf(answers).length;
+}
+
+/** Their names. */
+export function approversOf(answers: readonly ApprovalAnswer[]): readonly string[] {
+  const people = answers.filter(({ isYes }) => isYes).map(({ by }) => [by.id, by.name] as const);
+  return [...new Map(people).values()];
 }
 
 /** What becomes of an answer that somebody is about to give. */

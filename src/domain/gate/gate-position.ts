@@ -88,7 +88,9 @@ export function advanceGate(work: GateWork, before: GatePosition, sight: GateSig
   if (before.dueMs !== undefined && sight.nowMs >= before.dueMs) {
     if (work.kind === 'wait') return over('succeeded');
     const because = 'Its time was up before enough people had answered.';
-    return work.onTimeout === 'continue' ? over('succeeded', because) : over('timed_out', because);
+    return work.onTimeout === 'continue'
+      ? over('succeeded', `${because} It goes on all the same: on_timeout: continue.`)
+      : over('timed_out', because);
   }
   return heard === before.heard ? before : moved(before, { phase: before.phase, heard });
 }

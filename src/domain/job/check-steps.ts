@@ -10,6 +10,7 @@ import { parseRows, parseStatuses } from '../crew/outcome.ts';
 import { workFaults } from '../work/work.ts';
 import type { FillCallText } from './calls/call-step.ts';
 import { CALL_NAMES, CALL_STEPS } from './calls/call-steps.ts';
+import { checkItemName } from './held-names.ts';
 import { callIn, callTemplates, checkCallTogether, type CallInStep } from './check-calls.ts';
 import { entriesOf, itemsOf, type TreeEntry, type TreeNode } from './document-tree.ts';
 import { JobFaults, quoted } from './job-fault.ts';
@@ -197,6 +198,7 @@ function checkItems(
   const { faults } = job;
   const said = entries.get('for_each');
   if (!said) return;
+  checkItemName(entries, job.faults);
   if (!entries.has('script') && !entries.has('command'))
     faults.add(said.at, 'bad-input', 'for_each is for a script or command, which reads its item as DROVER_ITEM.');
   else if (!entries.has('worker'))

@@ -34,6 +34,14 @@ function itemsOf(step: string, params?: Record<string, string>): unknown {
 }
 
 describe('for_each', () => {
+  it('has the name of its item to itself', () => {
+    const step = 'worker: all\n        for_each: [a]\n        env: { DROVER_ITEM: mine, OTHER: b }';
+    expect(faultsOf(step)).toEqual([
+      '15:16 DROVER_ITEM is the item that the step is done for: give this another name.',
+    ]);
+    expect(faultsOf(step.replace('        for_each: [a]\n', ''))).toEqual([]);
+  });
+
   it('is a list, with values of parameters in it', () =>
     expect(
       itemsOf("worker: all, for_each: [a, 'b-${{ params.one }}']".replace(', for_each', '\n        for_each')),

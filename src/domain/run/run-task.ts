@@ -33,6 +33,7 @@ export interface RolloutAnswer {
   readonly turn: number;
   readonly goesOn: boolean;
   readonly by: string;
+  readonly reason?: string;
 }
 
 /** A task as it is read. */

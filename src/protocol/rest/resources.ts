@@ -252,6 +252,18 @@ export const RunAnswer = z
   })
   .meta({ id: 'RunAnswer' });
 
+export const RunAnswered = Run.extend({
+  answered: z
+    .object({
+      step: z.string().optional().describe('STAGE/STEP; absent for a command'),
+      approvals: z.int().optional().describe('Of an approval: so many different people have said yes by now'),
+      count: z.int().optional().describe('Of an approval: so many have to'),
+      repeated: z.boolean().optional().describe('Whoever answers had said yes before, which counts once'),
+    })
+    .optional()
+    .describe('What the answer came to'),
+}).meta({ id: 'RunAnswered' });
+
 export const RunRetry = z
   .strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1).max(TERMINAL_EXECUTION_STATES.length) })
   .meta({ id: 'RunRetry' });

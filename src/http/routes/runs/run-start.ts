@@ -200,10 +200,13 @@ export const runStartRoutes = [
     params: runParams,
     body: r.RunAnswer,
     status: 202,
-    response: r.Run,
+    response: r.RunAnswered,
     errors: ['run-not-found', 'nothing-asked', 'bad-input'],
-    handle: async ({ ctx, caller, params, body: { goesOn, step, batch, reason } }) =>
-      runResource(await runAnswer(ctx, caller, params.runId as RunId, { goesOn, reason, ...given({ step, batch }) })),
+    async handle({ ctx, caller, params, body: { goesOn, step, batch, reason } }) {
+      const said = { goesOn, reason, ...given({ step, batch }) };
+      const { run, answered } = await runAnswer(ctx, caller, params.runId as RunId, said);
+      return { ...runResource(run), answered: { ...answered } };
+    },
   }),
   operation({
     id: 'retryRun',
