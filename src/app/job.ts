@@ -338,10 +338,17 @@ function numberOf(job: JobRecord, choice: JobVersionChoice): number {
   return number;
 }
 
-function noVersion({ name, lastVersion }: JobRecord, choice: JobVersionChoice): DroverError {
+function noVersion({ name, lastVersion, draftVersion }: JobRecord, choice: JobVersionChoice): DroverError {
   const what = choice === 'latest' ? 'no published version' : choice === 'draft' ? 'no draft' : `no version ${choice}`;
+  // What is applied runs only once it is published: whoever wants to run it is told how.
+  const next =
+    choice !== 'latest'
+      ? ''
+      : draftVersion === undefined
+        ? ' What is retired runs no more: apply it anew.'
+        : ` Publish it: drover job publish ${name}.`;
   return new DroverError('job-version-not-found', {
-    detail: `${name} has ${what}; its last is ${lastVersion}. See: drover job versions ${name}.`,
+    detail: `${name} has ${what}; its last is ${lastVersion}.${next} See: drover job versions ${name}.`,
   });
 }
 

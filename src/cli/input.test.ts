@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { limits } from '../base/limits.ts';
 import { RUN_STATES } from '../domain/flow/run-machine.ts';
 import { parseTarget } from '../domain/target/expression.ts';
 import { choicesOf, duration, Faults, Inputs, instant, number, oneTarget, pairs } from './input.ts';
@@ -27,6 +28,21 @@ function faultsOf(read: (faults: Faults) => unknown): string {
   }
   return '';
 }
+
+describe('values of parameters', () => {
+  it('are texts, or those of files, and a text may begin with @ all the same', () => {
+    const path = file('sites.txt', 'a\nb\r\n');
+    const read = (...texts: string[]): [Record<string, string>, string] => {
+      let values: Record<string, string> = {};
+      const faults = faultsOf((all) => (values = new Inputs(all).values('--param', texts)));
+      return [values, faults];
+    };
+    expect(read('A=x', `B=@${path}`, 'C=@@home', 'D=a@b')).toEqual([{ A: 'x', B: 'a\nb', C: '@home', D: 'a@b' }, '']);
+    expect(read('A=@/nonexistent/file')[1]).toContain('--param A: the file /nonexistent/file cannot be read');
+    expect(read(`A=@${file('large', Buffer.alloc(limits.argumentsBytesMax + 1, 'x'))}`)[1]).toContain('has more than');
+    expect(read(`A=@${file('whole', Buffer.alloc(limits.argumentsBytesMax, 'x'))}`)[1]).toBe('');
+  });
+});
 
 describe('a command line', () => {
   it.each([

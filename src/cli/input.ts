@@ -182,6 +182,20 @@ export class Inputs {
       : this.#faults.add(`${flag}: ${path === '-' ? 'standard input' : `the file ${path}`} is not UTF-8 text.`);
   }
 
+  /** Values, or those of files: NAME=@FILE, without the end of its last line. A text that begins with @ has another @ before it. */
+  values(flag: string, texts: readonly string[]): Record<string, string> {
+    const found: Record<string, string> = {};
+    for (const [name, said] of Object.entries(pairs(this.#faults, flag, texts))) {
+      const value = said.startsWith('@@')
+        ? said.slice(1)
+        : said.startsWith('@')
+          ? this.text(`${flag} ${name}`, said.slice(1), limits.argumentsBytesMax)?.replace(/\r?\n$/, '')
+          : said;
+      if (value !== undefined) found[name] = value;
+    }
+    return found;
+  }
+
   /** Never from the command line itself, where everybody on the machine could read it. */
   secrets(texts: readonly string[]): Record<string, string> {
     const found: Record<string, string> = {};

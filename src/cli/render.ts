@@ -59,7 +59,7 @@ export function countsLine(counts: Readonly<Record<string, number>>, paint: Pain
     .join(', ');
 }
 
-export interface RunStanding {
+interface RunStanding {
   readonly state: RunState;
   readonly counts: Readonly<Record<string, number>>;
   readonly hostCount: number;
@@ -109,7 +109,7 @@ export function progressLine(run: RunStanding, width: number, paint: Paint): str
 }
 
 /** Hosts of a command; of a job, and of a task without hosts, the executions that there are so far. */
-export function totalOfRun({ counts, hostCount, job }: Pick<RunStanding, 'counts' | 'hostCount' | 'job'>): number {
+function totalOfRun({ counts, hostCount, job }: Pick<RunStanding, 'counts' | 'hostCount' | 'job'>): number {
   return job === undefined && hostCount > 0 ? hostCount : Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 

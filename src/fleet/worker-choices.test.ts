@@ -42,7 +42,7 @@ describe('the worker of a task without hosts', () => {
     expect(choices.pick({ select: 'all' })?.id).toBe('w1');
     choices.refused('w1' as WorkerId);
     expect(choices.pick({ select: 'all' })).toBeUndefined();
-    expect(choices.told({ select: 'all' }).why).toBe('0 of 1 workers: 1 cool-down');
+    expect(choices.told({ select: 'all' }).why).toBe('0 of 1 worker: 1 is passed over for a while');
     clock.advance(1_999);
     expect(rooms).toBe(0);
     clock.advance(1);
@@ -57,7 +57,7 @@ describe('the worker of a task without hosts', () => {
       { name: 'w3', features: ['calls'], heardAtMs: 1 },
     ]);
     const call = { select: 'all', engine: 'calls' } as const;
-    expect(choices.told(call)).toEqual({ count: 2, why: '2 of 3 workers: 1 engine' });
+    expect(choices.told(call)).toEqual({ count: 2, why: '2 of 3 workers: 1 does no such work' });
     expect(choices.pick(call)?.id).toBe('w3');
     // What it is given of the one takes nothing of the other.
     expect([choices.pick({ select: 'w2 or w3' })?.id, choices.told({ select: 'all' }).count]).toEqual(['w2', 2]);
@@ -73,7 +73,7 @@ describe('the worker of a task without hosts', () => {
     expect(choices.pick({ select: 'zone=a' })).toEqual({ id: 'w4', considered: 1 });
     expect(choices.told({ select: 'zone=a' })).toEqual({
       count: 1,
-      why: '1 of 4 workers: 1 engine, 1 labels, 1 drained',
+      why: '1 of 4 workers: 1 does no such work, 1 is not meant, 1 is drained',
     });
     expect(choices.pick({ select: 'w2 and zone=a' })).toBeUndefined();
     expect(choices.told({ select: 'all' }).count).toBe(2);

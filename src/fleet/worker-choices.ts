@@ -98,7 +98,7 @@ export class WorkerChoices {
     return { id: id as WorkerId, considered, ...given({ scores }) };
   }
 
-  /** How many fit now, and in words by what the others do not: `0 of 12 workers: 8 labels, 4 memory`. */
+  /** How many fit now, and in words by what the others do not: `0 of 12 workers: 8 are not meant, 4 have too little memory free`. */
   told(choice: WorkerChoice): { readonly count: number; readonly why: string } {
     const sifted = this.#boardOf(choice).sift(this.#shapeOf(choice), this.#options.clock.monotonicMs());
     return { count: sifted.fits, why: siftedText(sifted) };

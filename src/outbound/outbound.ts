@@ -111,9 +111,9 @@ function parseUrl(text: string): URL {
 
 /** The end of a sentence about it; undefined for one that can be asked. Never repeats it, for it may hold a token. */
 export function urlFault(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'is none: it begins with https:// and names a host';
+  if (!URL.canParse(text)) return 'is none: it has to begin with https:// and to name a host';
   const { protocol, username, password, hash } = new URL(text);
-  if (protocol !== 'https:' && protocol !== 'http:') return 'begins with https://';
+  if (protocol !== 'https:' && protocol !== 'http:') return 'has to begin with https://';
   if (username !== '' || password !== '') return 'holds no user and no password';
   return hash === '' ? undefined : 'has no part behind #';
 }

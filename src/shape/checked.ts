@@ -12,8 +12,10 @@ export function checked(
 ): z.ZodString {
   const given = form ? z.string().overwrite(form) : z.string();
   const text = given.max(max);
-  return (min > 0 ? text.min(min) : text).superRefine((text, context) => {
-    const message = faultOf(text);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  }) as unknown as z.ZodString;
+  return (min > 0 ? text.min(min, min > 1 ? `${min} characters at least` : undefined) : text).superRefine(
+    (text, context) => {
+      const message = faultOf(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    },
+  ) as unknown as z.ZodString;
 }

@@ -104,11 +104,11 @@ requiring('root').describe('a task without hosts', () => {
     const id = await start({ worker: 'zone=far', startDeadline: '200ms', command: ['true'] });
     expect(await stateIs(id, 'not_started')).toMatchObject({
       reason: 'no-worker-fits',
-      detail: 'No worker took it before the start deadline: 0 of 2 workers: 2 labels.',
+      detail: 'No worker took it before the start deadline: 0 of 2 workers: 2 are not meant.',
     });
     await ask('POST', '/workers/worker-1/drain');
     // Servers hear of it by a hint: who is asked first may not know it yet.
-    await ready('1 of 2 workers: 1 drained');
+    await ready('1 of 2 workers: 1 is drained');
     for (let n = 0; n < 3; n++)
       expect(await workerOf(await stateIs(await start({ command: ['true'] }), 'succeeded'))).toBe(1);
     await ask('POST', '/workers/worker-1/resume');
@@ -131,9 +131,9 @@ requiring('root').describe('a task without hosts', () => {
     const third = await begin({ startDeadline: '10m' });
     const told = await until('it is told why the third waits', async () => {
       const { stdout } = await cli('runs', 'why', third);
-      return stdout.includes('2 cpus') && stdout;
+      return stdout.includes('CPUs free') && stdout;
     });
-    expect(told).toBe('waits; would take it now: 0 of 2 workers: 2 cpus\n');
+    expect(told).toBe('waits; would take it now: 0 of 2 workers: 2 have too few CPUs free\n');
     expect((await cli('workers', 'show', 'worker-2')).stdout).toMatch(
       /labels seat=2\nfree for tasks: [\d.]+ of \d+ CPUs/,
     );
@@ -142,7 +142,7 @@ requiring('root').describe('a task without hosts', () => {
     expect((await cli('runs', 'why', first)).stdout).toBe('went to worker-2, the only one that fitted\n');
     const never = await start({ command: ['true'], resources: 'memory=1023TiB', startDeadline: '200ms' });
     expect(await stateIs(never, 'not_started')).toMatchObject({
-      detail: expect.stringContaining('0 of 2 workers: 2 memory'),
+      detail: expect.stringContaining('0 of 2 workers: 2 have too little memory free'),
     });
   });
 
@@ -221,7 +221,7 @@ requiring('root').describe('a task without hosts', () => {
     );
     expect(await cli('job', 'apply', '-f', file, '--publish')).toMatchObject({ code: 0, stderr: '' });
     const ran = await cli('job', 'run', 'items');
-    expect([ran.code, ran.stderr]).toEqual([0, expect.stringMatching(/work +succeeded +on worker: all/)]);
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringMatching(/work +succeeded +on worker: all, 2 of 2/)]);
     expect(ran.stdout).toContain('── b 1 (1) succeeded\ndid b 1');
     expect(ran.stdout).toContain('── a;rm -rf x (1) succeeded\ndid a;rm -rf x');
     const { stdout } = await cli('runs', 'show', 'last');
@@ -232,6 +232,9 @@ requiring('root').describe('a task without hosts', () => {
     expect(failed.code).toBe(1);
     const again = await cli('runs', 'retry', 'last', '--failed', '--json');
     expect(again.code).toBe(1);
+    const told = JSON.parse(again.stdout) as { run: { stages: { steps: object[] }[] }; executions: object[] };
+    expect(told.executions).toMatchObject([{ task: 0 }, { task: 1, item: 'b 1' }, { task: 1, item: 'a;rm -rf x' }]);
+    expect(told.run.stages[0]!.steps).toMatchObject([{ step: 'list' }, { step: 'work' }]);
     const { id } = await json<{ items: [{ id: string }] }>('/runs').then(({ items }) => items[0]);
     const { items } = await json<{ items: (Execution & { item?: string })[] }>(`/runs/${id}/executions?task=1`);
     expect(items.map(({ item, state, attempt }) => [item, state, attempt])).toEqual([

@@ -3156,7 +3156,7 @@ export interface components {
                 step?: string;
                 /** @description That would take it now */
                 workers: number;
-                /** @description How many of all, and by what the others would not: 0 of 12 workers: 8 labels, 4 memory */
+                /** @description How many of all, and by what the others would not: 0 of 12 workers: 8 are not meant, 4 have too little memory free */
                 why: string;
             }[];
             /** @description Those that went out, the last hundred */

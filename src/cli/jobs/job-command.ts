@@ -5,7 +5,7 @@ import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
 import { answer, command, group, listText, withUtc, type AnswerFlags } from '../command.ts';
-import { choice, Faults, Inputs, many, number, pairs } from '../input.ts';
+import { choice, Faults, Inputs, many, number } from '../input.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
 import { timeText } from '../render.ts';
 import { openSession, type Session } from '../servers/session.ts';
@@ -248,10 +248,8 @@ async function validate(files: readonly string[], flags: ValidateFlags): Promise
   const { faultLines, readJobs, startFaults, startLines } = await import('./job-files.ts');
   const jobs = readJobs([...files, ...(flags.file ?? [])]);
   const faults = new Faults();
-  const values = {
-    params: pairs(faults, '--param', flags.param),
-    secrets: new Inputs(faults).secrets(flags.secret),
-  };
+  const inputs = new Inputs(faults);
+  const values = { params: inputs.values('--param', flags.param), secrets: inputs.secrets(flags.secret) };
   const isStart = flags.param.length + flags.secret.length > 0 || flags.target !== undefined;
   if (isStart && jobs.length > 1) faults.add('--param, --secret and --target are of one job; these are several.');
   faults.end();

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
 import { answer, command, withDisconnect, type AnswerFlags } from '../command.ts';
-import { Faults, Inputs, many, pairs } from '../input.ts';
+import { Faults, Inputs, many } from '../input.ts';
 import { CONFIRM_OPTION, confirmTargets, targetsOf, withHosts, type TargetFlags } from '../targets.ts';
 import { HeldSignals, type OnDisconnect } from '../runs/interrupt.ts';
 import { openSession } from '../servers/session.ts';
@@ -32,12 +32,16 @@ export function addJobRunCommand(jobs: Command): void {
       examples: [
         'drover job run deploy-web --param version=v1.4.2 --reason "ticket 812"',
         "drover job run deploy-web -t 'web-[1-3]' --param version=v1.4.2",
-        'drover job run backup --secret password=@password.txt --detach',
+        'drover job run backup --secret password=@password.txt --param files=@files.txt --detach',
       ],
     }),
   ).argument('<job>', 'name or id');
   withHosts(run, "in place of the job's own targets, for the steps that say none: ")
-    .option('-p, --param <k=v>', 'value of a parameter (repeatable)', many)
+    .option(
+      '-p, --param <k=v>',
+      'value of a parameter, or k=@file, k=@- from standard input; @@ for a text that begins with @ (repeatable)',
+      many,
+    )
     .option(
       '--secret <k=@file>',
       'value of a parameter of type secret from a file, k=@- from standard input, or k=env:NAME (repeatable)',
@@ -57,7 +61,7 @@ async function runJob(name: string, flags: JobRunFlags): Promise<number> {
   const faults = new Faults();
   const inputs = new Inputs(faults);
   const targets = await targetsOf(faults, inputs, flags);
-  const params = pairs(faults, '--param', flags.param ?? []);
+  const params = inputs.values('--param', flags.param ?? []);
   const secrets = inputs.secrets(flags.secret ?? []);
   const version = versionOf(faults, flags.jobVersion);
   for (const key of Object.keys(secrets))

@@ -15,7 +15,7 @@ export function gateText({ approval, wait }: Step, isOver: boolean, utc: boolean
   }
   if (!wait) return undefined;
   if (wait.until !== undefined && !isOver) return `waits until ${timeText(wait.until, utc)}`;
-  return `waits ${formatDurationMs(wait.forMs)}`;
+  return `a wait of ${formatDurationMs(wait.forMs)}`;
 }
 
 /** Below it: what is asked, who has said what, and how it is answered. `path`: STAGE/STEP. */

@@ -5,7 +5,7 @@ import type { OutputForm } from '../command.ts';
 import { plainText } from '../text-width.ts';
 import { jsonText } from '../form-text.ts';
 import { note, out, paintOf, shownText } from '../out.ts';
-import { verdictLine } from '../render.ts';
+import { stateWord, verdictLine } from '../render.ts';
 import { executionsOf, readKept } from './executions.ts';
 import { foldedText, Likenesses, type FoldedGroup, type Kept } from './folded-text.ts';
 import type { Session } from '../servers/session.ts';
@@ -42,7 +42,7 @@ async function printSteps(
     const step = detail.stages!.flatMap(({ steps }) => steps).find((one) => one.task === task)!;
     const hasRun = Object.values(step.counts).some((count) => count > 0);
     if (!hasRun || (only !== undefined && task !== only)) continue;
-    await out(`${paint.bold(`— ${plainText(name)}: ${step.state} —`)}\n`);
+    await out(`${paint.bold(`— ${plainText(name)}: ${stateWord(step.state)} —`)}\n`);
     await printGroups(session, run, task);
   }
   if (only === undefined) note(stageLines(detail, false).join('\n'));

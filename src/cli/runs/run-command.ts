@@ -48,7 +48,11 @@ export function addRunCommand(program: Command): void {
     .option('--fix-line-ends', 'make CR LF to LF in the script, and drop a byte order mark (files from Windows)')
     .option('-a, --arg <text>', 'argument to the script (repeatable)', many)
     .option('-e, --env <k=v>', 'environment variable (repeatable)', many)
-    .option('-p, --param <k=v>', 'parameter, seen as DROVER_PARAM_K and kept with the run (repeatable)', many)
+    .option(
+      '-p, --param <k=v>',
+      'parameter, seen as DROVER_PARAM_K and kept with the run; k=@file from a file, @@ for a text that begins with @ (repeatable)',
+      many,
+    )
     .option(
       '--secret <k=@file>',
       'secret from a file, k=@- from standard input, or k=env:NAME; an environment variable on the host, masked everywhere (repeatable)',

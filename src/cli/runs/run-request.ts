@@ -59,7 +59,7 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
   const work = await workOf(faults, inputs, command, flags);
   const [env, params, secrets] = [
     pairs(faults, '--env', flags.env ?? []),
-    pairs(faults, '--param', flags.param ?? []),
+    inputs.values('--param', flags.param ?? []),
     inputs.secrets(flags.secret ?? []),
   ];
   checkVariables(faults, { '--env': env, '--param': params, '--secret': secrets });

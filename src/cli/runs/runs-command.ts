@@ -302,8 +302,12 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     const head = facts
       .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(9)} ${plainText(value)}`]))
       .join('\n');
+    const kindColumns = Math.max(...timeline.map(({ kind }) => kind.length));
     const events = timeline
-      .map((entry) => `${timeText(entry.at, utc)}  ${entry.kind.padEnd(14)} ${paint.dim(timelineText(entry, workers))}`)
+      .map(
+        (entry) =>
+          `${timeText(entry.at, utc)}  ${entry.kind.padEnd(kindColumns)} ${paint.dim(timelineText(entry, workers, utc))}`,
+      )
       .join('\n');
     const what = isOfOneTask(run) ? whatText(run) : ['', ...stageLines(run, utc)];
     const steps = new Map(

@@ -2,7 +2,7 @@
 import type { Schemas } from '@drover/sdk';
 import { given } from '../../base/given.ts';
 import { isTerminalRun } from '../../domain/flow/run-machine.ts';
-import { timeText } from '../render.ts';
+import { stateWord, timeText } from '../render.ts';
 import { cutText, plainText } from '../text-width.ts';
 import { gateLines, gateText } from './gate-text.ts';
 import { rolloutAnswerLines, rolloutText } from './run-text.ts';
@@ -33,12 +33,15 @@ export function stageLines({ id, stages = [] }: Pick<Schemas['RunDetail'], 'id' 
         line(
           `  ${step}`,
           [
-            state.padEnd(10),
+            stateWord(state).padEnd(10),
             gateText({ step, ...asked }, isTerminalRun(state), utc) ??
               (worker !== undefined
-                ? `on worker: ${plainText(worker)}`
+                ? [
+                    `on worker: ${plainText(worker)}`,
+                    ...(hostCount > 1 && state !== 'created' ? [`${counts.succeeded} of ${hostCount}`] : []),
+                  ].join(', ')
                 : state === 'created'
-                  ? `${hostCount} hosts`
+                  ? `${hostCount} ${hostCount === 1 ? 'host' : 'hosts'}`
                   : `${counts.succeeded} of ${hostCount}`),
             onFailure === 'continue' && state !== 'succeeded' ? 'may fail' : '',
             openedAt === undefined ? '' : `since ${timeText(openedAt, utc)}`,

@@ -35,8 +35,11 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'retried',
     { by: 'ann', round: 2, states: ['failed', 'timed_out'], executions: 1 },
-    'by ann: round 2, 1 host that was failed or timed out',
+    'by ann: round 2, 1 execution that was failed or timed out',
   ],
+  ['retried', { by: 'ann', round: 2, states: ['failed'], executions: 0 }, 'by ann: round 2, steps that were failed'],
+  ['finished', { state: 'timed_out', counts: {} }, 'timed out'],
+  ['answered', { goesOn: false, by: 'mei', reason: 'enough' }, 'no, by mei (enough)'],
   ['restored', { lost: 2, running: 1 }, 'from a backup: 2 hosts lost, 1 still running as far as it knows'],
   ['unheard-of', { hosts: ['a', 'b'], by: { c: 1, d: true } }, 'hosts a b, by (c 1, d true)'],
   ['dispatched', { hosts: 'many' }, 'hosts many'],

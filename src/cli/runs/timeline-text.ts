@@ -1,6 +1,6 @@
 /** What happened to a run, an entry in words. A kind that this program does not know is told by its fields. */
 import type { Schemas } from '@drover/sdk';
-import { countsLine, createPaint } from '../render.ts';
+import { countsLine, createPaint, timeText } from '../render.ts';
 import { foldNames } from '../../domain/target/fold-names.ts';
 import { plainText } from '../text-width.ts';
 
@@ -8,21 +8,27 @@ type Entry = Pick<Schemas['TimelineEntry'], 'kind' | 'detail'>;
 type Detail = Entry['detail'];
 /** Names of workers by id; one that is not in it is told by its id. */
 type Names = ReadonlyMap<string, string>;
+/** How it is told to whoever reads it. */
+interface Told {
+  readonly workers: Names;
+  readonly utc: boolean;
+}
 
-export function timelineText({ kind, detail }: Entry, workers: Names): string {
-  const words = Object.hasOwn(WORDS, kind) ? WORDS[kind]!(detail, workers) : undefined;
+/** `utc`: times in it, which are else those of this place. */
+export function timelineText({ kind, detail }: Entry, workers: Names, utc = false): string {
+  const words = Object.hasOwn(WORDS, kind) ? WORDS[kind]!(detail, { workers, utc }) : undefined;
   return plainText(words ?? fieldsText(detail));
 }
 
 /** Undefined where the fields are not those that the words are made for. */
-const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string | undefined>> = {
+const WORDS: Readonly<Record<string, (detail: Detail, told: Told) => string | undefined>> = {
   created: ({ by, hosts, targets }) =>
     isText(by) && isNumber(hosts)
       ? hosts === 0 && isText(targets)
         ? `by ${by}, ${targets}`
         : `by ${by}, for ${hostsText(hosts)}${isText(targets) ? ` (${targets})` : ''}`
       : undefined,
-  dispatched: ({ hosts, hostless, workers: by, chosen }, names) => {
+  dispatched: ({ hosts, hostless, workers: by, chosen }, { workers: names }) => {
     if (!isNumber(hosts) || !isCounts(by)) return undefined;
     const tasks = isNumber(hostless) ? [`${hostless} without ${hostless === 1 ? 'a host' : 'hosts'}`] : [];
     return `${[...(hosts > 0 ? [hostsText(hosts)] : []), ...tasks].join(' and ')}, by ${workersText(by, names)}${chosenText(chosen)}`;
@@ -45,9 +51,9 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
     isNumber(batch) && isNumber(of) && isNumber(hosts)
       ? `${stepText(step)}batch ${batch} of ${of}: ${hostsText(hosts)}`
       : undefined,
-  'batch-waits': ({ step, batch, of, untilMs }) =>
+  'batch-waits': ({ step, batch, of, untilMs }, { utc }) =>
     isNumber(batch) && isNumber(of) && isNumber(untilMs)
-      ? `${stepText(step)}after batch ${batch} of ${of}, until ${secondText(untilMs)}`
+      ? `${stepText(step)}after batch ${batch} of ${of}, until ${instantText(untilMs, utc)}`
       : undefined,
   'batch-asks': ({ step, batch, of, why }) =>
     isNumber(batch) && isNumber(of)
@@ -55,11 +61,11 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
       : undefined,
   answered: ({ by, goesOn, step, reason }) =>
     isText(by) ? `${stepText(step)}${goesOn === true ? 'yes' : 'no'}, by ${by}${reasonText(reason)}` : undefined,
-  'approval-asked': ({ asks, count }) =>
+  'approval-asked': ({ asks, count }, { utc }) =>
     itemsText(asks, count, ({ step, message, count: people, untilMs }) =>
       isText(step) && isText(message)
         ? `${step}: ${message.trimEnd()}${isNumber(people) && people > 1 ? ` (${people} have to say yes)` : ''}` +
-          (isNumber(untilMs) ? `, until ${secondText(untilMs)}` : '')
+          (isNumber(untilMs) ? `, until ${instantText(untilMs, utc)}` : '')
         : undefined,
     ),
   'approval-answered': ({ answers, count }) =>
@@ -70,9 +76,9 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
     itemsText(ends, count, ({ step, end, because }) =>
       isText(step) && isText(end) && isText(because) ? `${step} ${word(end)}: ${because}` : undefined,
     ),
-  'step-waits': ({ waits, count }) =>
+  'step-waits': ({ waits, count }, { utc }) =>
     itemsText(waits, count, ({ step, untilMs }) =>
-      isText(step) && isNumber(untilMs) ? `${step}, until ${secondText(untilMs)}` : undefined,
+      isText(step) && isNumber(untilMs) ? `${step}, until ${instantText(untilMs, utc)}` : undefined,
     ),
   paused: ({ by }) => (isText(by) ? `by ${by}: nothing more starts` : undefined),
   resumed: ({ by }) => (isText(by) ? `by ${by}` : undefined),
@@ -104,7 +110,7 @@ const WORDS: Readonly<Record<string, (detail: Detail, workers: Names) => string 
   },
   retried: ({ by, round, states, executions }) =>
     isText(by) && isNumber(round) && isTexts(states) && isNumber(executions)
-      ? `by ${by}: round ${round}, ${hostsText(executions)} that ${executions === 1 ? 'was' : 'were'} ${states.map(word).join(' or ')}`
+      ? `by ${by}: round ${round}, ${againText(executions)} ${states.map(word).join(' or ')}`
       : undefined,
   restored: ({ lost, running }) =>
     isNumber(lost) && isNumber(running)
@@ -123,8 +129,8 @@ function reasonText(reason: unknown): string {
   return isText(reason) && reason !== '' ? ` (${reason})` : '';
 }
 
-function secondText(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+function instantText(ms: number, utc: boolean): string {
+  return timeText(new Date(ms).toISOString(), utc);
 }
 
 /** Of steps, why. */
@@ -133,6 +139,12 @@ function reasonsText(steps: unknown, count: unknown): string | undefined {
   return all?.every((one): one is [string, string] => isText(one[1]))
     ? `${all.map(([step, why]) => `${step}: ${why}`).join(' ')}${moreText(count, all.length)}`
     : undefined;
+}
+
+/** What a new round does again. Of steps that nobody carries out, such as approvals, there are no executions. */
+function againText(executions: number): string {
+  if (executions === 0) return 'steps that were';
+  return executions === 1 ? '1 execution that was' : `${executions} executions that were`;
 }
 
 /** A command has no names for its parts. */

@@ -5,6 +5,13 @@ import { openSession } from '../servers/session.ts';
 import { plainText } from '../text-width.ts';
 import { runIdOf } from './run-id.ts';
 
+/** Of a step that is done for several the same is told of each: once, with how often. */
+function countedLines(lines: readonly string[]): string[] {
+  return [...Map.groupBy(lines, (line) => line)].map(([line, { length }]) =>
+    length === 1 ? line : `${line} (${length} times)`,
+  );
+}
+
 export async function why(id: string, flags: AnswerFlags): Promise<void> {
   const session = openSession();
   const runId = await runIdOf(session, id);
@@ -22,8 +29,9 @@ export async function why(id: string, flags: AnswerFlags): Promise<void> {
         return `${stepOf(one)}went to ${nameOf(one.worker)}, ${by}`;
       }),
     ];
-    if (lines.length === 0) return 'no task without hosts of it waits, or went out';
-    return lines.map(plainText).join('\n');
+    if (lines.length === 0)
+      return `Nothing of it waits for a worker, and none was chosen for it. How it stands on each host, and why: drover runs show ${runId}`;
+    return countedLines(lines.map(plainText)).join('\n');
   };
   await answer(flags, told, text, () => runId);
 }

@@ -52,8 +52,8 @@ export async function answerRun(id: string, said: string, flags: SaidFlags): Pro
   await answer(flags, { run }, () => answeredText(run, body.goesOn));
 }
 
-/** What an answer came to, and what comes next. Exported for its test. */
-export function answeredText(
+/** What an answer came to, and what comes next. */
+function answeredText(
   { id, pausedBy, answered = {} }: Pick<Schemas['RunAnswered'], 'id' | 'pausedBy' | 'answered'>,
   goesOn: boolean,
 ): string {

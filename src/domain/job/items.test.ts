@@ -80,7 +80,7 @@ describe('for_each', () => {
       'http: { url: https://a.example/ }\n        worker: all\n        for_each: [a]',
       '15:9 for_each is for a script or command, which reads its item as DROVER_ITEM.',
     ],
-    ['worker: all\n        for_each: []', '14:9 for_each: at least 1 entries are wanted.'],
+    ['worker: all\n        for_each: []', '14:9 for_each: at least 1 entry is wanted.'],
     ['worker: all\n        for_each: a b', '14:19 for_each is a list, or nothing but one expression'],
     ['worker: all\n        for_each: x ${{ params.one }}', '14:19 for_each is a list, or nothing but one expression'],
     ['worker: all\n        for_each: ${{ params.on }}', '14:19 There is no parameter "on". Did you mean one?'],

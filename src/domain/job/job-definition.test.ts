@@ -70,6 +70,21 @@ describe('a job', () => {
     if (parsed.ok) expect(parseJob(JSON.stringify(parsed.definition, undefined, '\t'))).toEqual(parsed);
   });
 
+  it('is told how to write what everybody writes first', () => {
+    const first = (text: string): string => detailsOf(step(text)).split('\n')[0]!;
+    expect(first('approval: Go on?')).toContain('not "Go on?". Write it like this: approval: { message: Go on? }');
+    expect(first('wait: 10m')).toContain('Write it like this: wait: { for: 10m }');
+    expect(first("http: 'https://example.com/'")).toContain('Write it like this: http: { url:');
+    expect(first('approval: { message: a, by: [] }')).toBe('by: at least 1 entry is wanted.');
+    expect(detailsOf(step('script: "true", worker: all, for_each: [a, 2, true]'))).toBe(
+      'for_each: a text is wanted, not 2 without quotes: write "2".\n' +
+        'for_each: a text is wanted, not true without quotes: write "true".',
+    );
+    const status = detailsOf(step("http: { url: 'https://example.com/' }, success: { status: [abc] }"));
+    expect(status).not.toContain('pattern');
+    expect(status).toContain('a status such as 204, or a range such as 200-299');
+  });
+
   it('keeps what a text says when YAML has other thoughts about it', () => {
     expect(faultsOf(step('script: "true", env: { PORT: 8080 }'))).toEqual(['5:39 bad-input']);
     expect(detailsOf(step('script: "true", env: { PORT: 8080 }'))).toContain('write "8080"');

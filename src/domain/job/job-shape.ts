@@ -72,8 +72,9 @@ const OutputShape = z.strictObject({
     .describe('Default: string; of list it is list, of count, sum, min and max number'),
 });
 
-const Status = z.union([z.int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/)], {
-  error: 'a status such as 204, or a range such as 200-299',
+const STATUS = 'a status such as 204, or a range such as 200-299';
+const Status = z.union([z.int().min(100).max(599), z.string().regex(/^[1-5]\d\d-[1-5]\d\d$/, STATUS)], {
+  error: STATUS,
 });
 
 const Rows = z.union([z.int().min(0).max(999_999_999), z.string().regex(/^\d{1,9}(-(\d{1,9})?)?$/)], {

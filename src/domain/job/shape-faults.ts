@@ -19,11 +19,23 @@ export function shapeFaults(schema: z.ZodType, tree: TreeNode, issues: readonly 
         faults.add(at, 'bad-duration', `${String(issue.path.at(-1))}: write it with a unit, such as 30s, 5m or 1h30m.`);
         continue;
       }
+      const others = issue.code === 'invalid_union' ? itemsOf(node).filter(({ value }) => isPlain(value)) : [];
+      if (isThere && others.length > 0) {
+        const field = String(issue.path.at(-1));
+        for (const item of others)
+          faults.add(item.at, 'bad-input', () => `${field}: a text is wanted, not ${told(item, true)}.`);
+        continue;
+      }
       faults.add(at, code ?? 'bad-input', () =>
         sentence(issue, code ? coded![2]! : issue.message, isThere ? node : undefined),
       );
     }
   }
+}
+
+/** What is a text once it stands in quotes. */
+function isPlain(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'boolean';
 }
 
 /** A number where a duration belongs: in quotes it would still be none. */
@@ -77,7 +89,7 @@ function sentence(issue: Issue, message: string, node: TreeNode | undefined): st
   switch (issue.code) {
     case 'invalid_type':
       if (node === undefined) return `${of} is missing.`;
-      return `${of}: ${wanted(issue.expected)} is wanted, not ${told(node, issue.expected === 'string')}.`;
+      return `${of}: ${wanted(issue.expected)} is wanted, not ${told(node, issue.expected === 'string')}.${exampleOf(of, issue, node)}`;
     case 'invalid_value':
       return `${of}: ${node ? told(node, false) : 'this'} is not one of ${issue.values.map(String).join(', ')}.${meantText(
         typeof node?.value === 'string' ? nearest(node.value, issue.values.map(String)) : [],
@@ -89,6 +101,20 @@ function sentence(issue: Issue, message: string, node: TreeNode | undefined): st
     default:
       return `${of}: ${message}${/[.?]$/.test(message) ? '' : '.'}`;
   }
+}
+
+/** What everybody writes first, as it is to be written. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  approval: 'approval: { message: Go on? }',
+  wait: 'wait: { for: 10m }',
+  http: "http: { url: 'https://example.com/' }",
+};
+
+function exampleOf(field: string, { expected }: { readonly expected: string }, { value }: TreeNode): string {
+  const example = Object.hasOwn(EXAMPLES, field) ? EXAMPLES[field] : undefined;
+  return example === undefined || expected !== 'object' || typeof value === 'object'
+    ? ''
+    : ` Write it like this: ${example}`;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -107,7 +133,8 @@ function wanted(expected: string): string {
 
 function bounded(origin: string, bound: string, how: 'at least' | 'at most'): string {
   if (origin === 'string') return `${how} ${bound} characters are ${how === 'at most' ? 'allowed' : 'wanted'}`;
-  if (origin === 'array') return `${how} ${bound} entries are ${how === 'at most' ? 'allowed' : 'wanted'}`;
+  if (origin === 'array')
+    return `${how} ${bound} ${bound === '1' ? 'entry is' : 'entries are'} ${how === 'at most' ? 'allowed' : 'wanted'}`;
   return `${bound} ${how}`;
 }
 

@@ -52,7 +52,8 @@ describe('a task without hosts', () => {
       needs: { milliCpus: 2_000, memoryMiB: 2 * GiB, diskMiB: GiB },
     });
     expect(siftedText(board.sift(wanted, 0))).toBe(
-      '1 of 8 workers: 1 engine, 1 labels, 1 drained, 1 cool-down, 1 cpus, 1 memory, 1 disk',
+      '1 of 8 workers: 1 does no such work, 1 is not meant, 1 is drained, 1 is passed over for a while, 1 has too few CPUs free, ' +
+        '1 has too little memory free, 1 has too little disk free',
     );
     expect(board.pick(wanted, seededRandom(1), 0)).toEqual({ id: 'w9', considered: 1 });
     board.gone('w9');

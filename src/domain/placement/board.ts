@@ -212,10 +212,24 @@ export class PlacementBoard {
   }
 }
 
-/** `0 of 12 workers: 8 labels, 4 memory`. */
+/** Why a worker may not take it, and why several may not. */
+const RULED_OUT: Readonly<Record<FilterName, readonly [one: string, several: string]>> = {
+  engine: ['does no such work', 'do no such work'],
+  labels: ['is not meant', 'are not meant'],
+  drained: ['is drained', 'are drained'],
+  'cool-down': ['is passed over for a while', 'are passed over for a while'],
+  cpus: ['has too few CPUs free', 'have too few CPUs free'],
+  memory: ['has too little memory free', 'have too little memory free'],
+  disk: ['has too little disk free', 'have too little disk free'],
+};
+
+/** `0 of 12 workers: 8 are not meant, 4 have too little memory free`. */
 export function siftedText({ all, fits, ruledOut }: Sifted): string {
-  const lacks = FILTER_NAMES.flatMap((name) => (ruledOut[name] ? [`${ruledOut[name]} ${name}`] : []));
-  return `${fits} of ${all} workers${lacks.length > 0 ? `: ${lacks.join(', ')}` : ''}`;
+  const lacks = FILTER_NAMES.flatMap((name) => {
+    const count = ruledOut[name] ?? 0;
+    return count === 0 ? [] : [`${count} ${RULED_OUT[name][count === 1 ? 0 : 1]}`];
+  });
+  return `${fits} of ${all} ${all === 1 ? 'worker' : 'workers'}${lacks.length > 0 ? `: ${lacks.join(', ')}` : ''}`;
 }
 
 const PASSING = PASSING_FILTERS.map((name) => FILTERS[name]);

@@ -96,9 +96,9 @@ const WHOLE_ORIGIN = /^https?:\/\/[^/?#\\\s]+[/?#\\]/i;
 
 /** The end of a sentence about it; undefined for one that can be asked. Never repeats it, for it may hold a token. */
 export function httpUrlFault(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'is none: it begins with https:// and names a host';
+  if (!URL.canParse(text)) return 'is none: it has to begin with https:// and to name a host';
   const { protocol, username, password, hash } = new URL(text);
-  if (protocol !== 'https:' && protocol !== 'http:') return 'begins with https:// or http://';
+  if (protocol !== 'https:' && protocol !== 'http:') return 'has to begin with https:// or http://';
   if (username !== '' || password !== '') return 'holds no user and no password: give a header';
   return hash === '' ? undefined : 'has no part behind #';
 }

@@ -177,7 +177,9 @@ function wayToBecome(context: PlanContext): { argv: string[] } | Refusal {
   if (agentUid !== 0)
     return {
       refused: 'user-not-permitted',
-      detail: `The agent runs as ${agentUser}, so it cannot become ${account.name}. Run the agent as root, or run as its own user.`,
+      detail:
+        `The agent runs as ${agentUser}, so it cannot become ${account.name}. Run the agent as root (drover up: --agents-as root), ` +
+        'or run as its own user.',
     };
   const setpriv = context.findProgram('setpriv', PATH);
   if (setpriv) return { argv: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--'] };

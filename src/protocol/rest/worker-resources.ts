@@ -19,7 +19,9 @@ export const RunWhy = z
           workers: z.int().describe('That would take it now'),
           why: z
             .string()
-            .describe('How many of all, and by what the others would not: 0 of 12 workers: 8 labels, 4 memory'),
+            .describe(
+              'How many of all, and by what the others would not: 0 of 12 workers: 8 are not meant, 4 have too little memory free',
+            ),
         }),
       )
       .describe('Tasks without hosts that wait, the first hundred'),
