@@ -65,7 +65,7 @@ describe('a host that was given up', () => {
     sshObstacle: () => 'no-address',
     hasWorker: () => true,
     hasCopies: () => false,
-    workersFor: () => ({ count: 0, why: '0 of 3 workers: 3 labels' }),
+    workersFor: () => ({ count: 0, why: '0 of 3 workers: 3 are not meant' }),
     ...more,
   });
   const linked = { locate: () => ({ ...BY_AGENT, instance: 'instance', link: 1 }) };

@@ -1,5 +1,5 @@
 /** What single steps of a job say: their work, the hosts, the expressions in their texts, the secrets that they are given. */
-import type { ErrorCode, InputFault } from '../../base/errors.ts';
+import type { ErrorCode } from '../../base/errors.ts';
 import { meantText, nearest } from '../../base/nearest.ts';
 import { OUTPUT_REDUCERS, OUTPUT_TYPES, typesOf } from '../run/step-outputs.ts';
 import { besideWorker } from '../policy/place-words.ts';
@@ -12,7 +12,7 @@ import type { FillCallText } from './calls/call-step.ts';
 import { CALL_NAMES, CALL_STEPS } from './calls/call-steps.ts';
 import { checkItemName } from './held-names.ts';
 import { callIn, callTemplates, checkCallTogether, type CallInStep } from './check-calls.ts';
-import { entriesOf, itemsOf, type TreeEntry, type TreeNode } from './document-tree.ts';
+import { entriesOf, itemsOf, placeOfPointer, type TreeEntry, type TreeNode } from './document-tree.ts';
 import { JobFaults, quoted } from './job-fault.ts';
 import type { JobDefinition, JobStep } from './job-shape.ts';
 import type { KnownParameter } from './parameter.ts';
@@ -484,18 +484,5 @@ function checkWork(step: JobStep, node: TreeNode, faults: JobFaults): void {
       : [first, ...rest];
   };
   for (const fault of workFaults(stepWork(step, { text: fill, call: fillOfCall }, {}, secretNames), { secrets }))
-    faults.add(placeOfFault(fault, node), fault.code, fault.detail);
-}
-
-/** `#/env/NAME` of a run is `env: { NAME: … }` of a step. */
-function placeOfFault({ pointer }: InputFault, node: TreeNode): number {
-  let [here, at] = [node, node.at];
-  for (const part of pointer.replace(/^#\//, '').split('/')) {
-    const entry = entriesOf(here).get(part);
-    const item = itemsOf(here)[Number(part)];
-    if (entry) [here, at] = [entry.node, entry.at];
-    else if (item) [here, at] = [item, item.at];
-    else return at;
-  }
-  return at;
+    faults.add(placeOfPointer(fault.pointer, node), fault.code, fault.detail);
 }

@@ -40,6 +40,19 @@ export function itemsOf(node: TreeNode | undefined): readonly TreeNode[] {
   return Array.isArray(node?.value) ? (node.value as readonly TreeNode[]) : [];
 }
 
+/** `#/env/NAME` of a run is `env: { NAME: … }` of a step: the nearest thing that there is on that way. */
+export function placeOfPointer(pointer: string, node: TreeNode): number {
+  let [here, at] = [node, node.at];
+  for (const part of pointer.replace(/^#\//, '').split('/')) {
+    const entry = entriesOf(here).get(part);
+    const item = itemsOf(here)[Number(part)];
+    if (entry) [here, at] = [entry.node, entry.at];
+    else if (item) [here, at] = [item, item.at];
+    else return at;
+  }
+  return at;
+}
+
 /** Undefined where nothing can be made of it; the faults say why. Where there are some, what could be read is in the tree all the same. */
 export function readTree(text: string, faults: JobFaults): TreeNode | undefined {
   const bytes = Buffer.byteLength(text);

@@ -69,7 +69,7 @@ export function readSqlUrl(text: string): ReadSqlUrl {
   const no = (wrong: string): ReadSqlUrl => ({ ok: false, wrong });
   const known = URL.canParse(text) ? new URL(text) : undefined;
   const [dialect, port] = (known && DIALECT_OF[known.protocol]) ?? [];
-  if (!known || !dialect) return no('is none: it begins with postgres:// and names a host');
+  if (!known || !dialect) return no('is none: it has to begin with postgres:// and to name a host');
   if (known.password !== '') return no('holds no password: give password: ${{ secrets.NAME }}');
   if (known.search !== '' || known.hash !== '')
     return no('ends with the name of the database: nothing stands behind ? or #');
