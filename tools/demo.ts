@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../src/base/clock.ts';
 import { Waiting } from '../src/base/node-waiting.ts';
+import { binForBackups, exampleDatabases, type ExampleDatabases } from './example-databases.ts';
 
 const drover = fileURLToPath(new URL('../drover', import.meta.url));
 const once = process.argv.includes('--once');
@@ -25,7 +26,13 @@ const EXAMPLES = {
       ends: 1,
     },
   ],
-  'fan-out-fan-in': [{ say: 'Counting primes, a part at a time …', params: ['parts=6'], ends: 0, onWorkers: true }],
+  'fan-out-fan-in': [{ say: 'Counting primes, a part at a time …', params: ['parts=6'], ends: 0, on: 'workers' }],
+  'hourly-etl': [{ say: 'Summing up the sales of the last hour …', params: [], ends: 0, on: 'databases' }],
+  'database-backup': [
+    { say: 'Backing a database up …', params: ['keep=2'], ends: 0, on: 'database' },
+    { say: 'Backing it up again …', params: ['keep=2'], ends: 0, on: 'database' },
+    { say: 'And again, of which two are kept …', params: ['keep=2'], ends: 0, on: 'database' },
+  ],
 } as const satisfies Record<string, readonly ExampleRun[]>;
 
 const SCRIPT = `#!/bin/sh
@@ -44,16 +51,25 @@ interface ExampleRun {
   readonly params: readonly string[];
   /** The exit code that it is to end with. */
   readonly ends: number;
-  /** It goes to no host. */
-  readonly onWorkers?: boolean;
+  /** It goes to no host, or to two databases, or is done on one host for one; else it goes to all hosts. */
+  readonly on?: 'workers' | 'databases' | 'database';
 }
 type ExampleName = keyof typeof EXAMPLES;
 
 const example = exampleOf(process.argv);
+const forBackups = example === 'database-backup' ? binForBackups() : undefined;
+if (forBackups === 'none') {
+  process.stderr.write(
+    'This example backs a PostgreSQL up with pg_dump, and there is none here that fits: on Debian, apt-get install postgresql.\n',
+  );
+  process.exit(1);
+}
+const bin = forBackups?.bin;
 let stopping = false;
 let up: ChildProcess | undefined;
 let run: ChildProcess | undefined;
 let isShown = false;
+let databases: ExampleDatabases | undefined;
 // Whoever has seen the result and stops has not broken anything off. A terminal that is closed stops it too.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(isShown ? 0 : 130));
 
@@ -76,6 +92,7 @@ up = spawn(
   [
     ...['up', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--agents', '8', '--json'],
     ...(example === 'fan-out-fan-in' ? ['--process-user', processUser] : []),
+    ...(example === 'hourly-etl' ? ['--call-allow', '127.0.0.1'] : []),
   ],
   { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
 );
@@ -118,15 +135,33 @@ async function runExample(name: ExampleName): Promise<number> {
   chmodSync(hosts, 0o1777);
   const applied = await shown(['job', 'apply', file, '--publish', '--reason', 'demo']);
   if (applied !== 0) return applied;
-  for (const { say, params, ends, onWorkers } of EXAMPLES[name] as readonly ExampleRun[]) {
+  for (const { say, params, ends, on } of EXAMPLES[name] as readonly ExampleRun[]) {
+    if (on === 'databases' || on === 'database') databases ??= await exampleDatabases(join(folder, 'databases'), bin);
     if (stopping) return 130;
     process.stderr.write(`\n${say}\n`);
-    const own = onWorkers ? [] : ['where=all', `folder=${hosts}`];
-    const all = [...own, ...params].flatMap((param) => ['--param', param]);
+    const all = [...givenBy(on, hosts), ...params.flatMap((param) => ['--param', param])];
     const code = await shown(['job', 'run', name, '--yes', ...all]);
     if (code !== ends) return code === 0 ? 1 : code;
   }
   return 0;
+}
+
+/** Where it goes, and what it needs there. */
+function givenBy(on: ExampleRun['on'], hosts: string): string[] {
+  const own = databases!;
+  switch (on) {
+    case 'workers':
+      return [];
+    case 'databases':
+      return [...own.params.flatMap((one) => ['--param', one]), ...own.secrets.flatMap((one) => ['--secret', one])];
+    case 'database':
+      return [
+        ...['--param', 'where=local-1', '--param', `folder=${join(hosts, 'backups')}`],
+        ...['--param', `database=${own.shop}`, '--secret', `db_password=@${own.passwordFile}`],
+      ];
+    default:
+      return ['--param', 'where=all', '--param', `folder=${hosts}`];
+  }
 }
 
 function shown(args: readonly string[]): Promise<number> {
@@ -162,6 +197,7 @@ async function stop(exitCode: number): Promise<void> {
     up.kill('SIGTERM');
     await exited;
   }
+  await databases?.stop();
   rmSync(folder, { recursive: true, force: true });
   process.exit(exitCode);
 }

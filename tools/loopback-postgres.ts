@@ -29,15 +29,21 @@ const TRIES = 3;
 const ANSWERS_EVERY_MS = 50;
 const START_MS = 60_000;
 
-/** `dir`: is made; whoever may pass to it is up to its parents. `tls`: it offers TLS with these, in PEM. */
+/**
+ * `dir`: is made; whoever may pass to it is up to its parents. `tls`: it offers TLS with these, in PEM. `bin`: where its programs are,
+ * unless they are those that npm brings.
+ */
 export async function loopbackPostgres(
   dir: string,
-  { tls }: { readonly tls?: { readonly key: string; readonly certificate: string } } = {},
+  {
+    tls,
+    bin: givenBin,
+  }: { readonly tls?: { readonly key: string; readonly certificate: string }; readonly bin?: string | undefined } = {},
 ): Promise<LoopbackPostgres> {
   mkdirSync(dir, { recursive: true, mode: 0o711 });
   const data = join(dir, 'data');
   const { owner } = databaseOwner(data);
-  const bin = join(await installBinaries(dir), 'bin');
+  const bin = givenBin ?? join(await installBinaries(dir), 'bin');
   const passwordFile = join(dir, 'password');
   await initialise({ dir, data, bin, passwordFile, owner, isDurable: false });
   if (owner.uid !== undefined) chownSync(dir, owner.uid, owner.gid!);

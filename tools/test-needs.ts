@@ -21,6 +21,8 @@ export const TEST_PROGRAMS = {
   git: 'git',
   openssl: 'openssl',
   perl: 'perl',
+  pg_dump: 'postgresql',
+  pg_restore: 'postgresql',
   ps: 'procps',
   python3: 'python3',
   setpriv: 'util-linux',
