@@ -147,3 +147,13 @@ it('holds so many bytes of what it is to carry out, once for an assignment to ma
   expect(queues.offer(start('rest', 'normal', assignOf('ann', 999)))).toBe('known');
   expect(queues.offer(start('more', 'normal', assignOf('ann', 1)))).toBe('full');
 });
+
+it('takes one of each caller, whatever the others have waiting', () => {
+  const queues = lane({ queueMax: 3 });
+  expect(['a', 'b'].map((a) => queues.offer(start(a, 'normal', assignOf('ann', 500))))).toEqual(['taken', 'taken']);
+  for (const caller of ['ann', 'bob', 'eve']) {
+    const isKnown = caller === 'ann';
+    expect(queues.offer(start(`${caller} 1`, 'low', assignOf(caller, 900)))).toBe(isKnown ? 'full' : 'taken');
+    expect(queues.offer(start(`${caller} 2`, 'high', assignOf(caller, 1)))).toBe('full');
+  }
+});

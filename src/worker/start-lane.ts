@@ -15,7 +15,7 @@ export interface StartLaneOptions {
   readonly capacity: number;
   /** Starts that may wait, all classes together. */
   readonly queueMax: number;
-  /** What they carry out, together; of an assignment to many that is once. One may be longer by itself. */
+  /** What they carry out, together; of an assignment to many that is once. Beyond it, as beyond `queueMax`, each caller has one. */
   readonly queueBytesMax: number;
   /** Places that one caller leaves free, however much of his waits: what is long takes them for long. */
   readonly placesLeft: number;
@@ -87,10 +87,11 @@ export class StartLane {
       return 'known';
     }
     const { queueMax, queueBytesMax } = this.#options;
-    if (this.#waiting.size >= queueMax) return 'full';
     const { assign } = start.order;
     const more = this.#assigns.has(assign) ? 0 : assign.spec.length;
-    if (more > 0 && this.#bytes > 0 && this.#bytes + more > queueBytesMax) return 'full';
+    const isFull = this.#waiting.size >= queueMax || (more > 0 && this.#bytes + more > queueBytesMax);
+    // Whatever others have waiting here, one of each caller waits among them.
+    if (isFull && PRIORITIES.some((priority) => this.#queues[priority].has(callerOf(start)))) return 'full';
     this.#hold(start);
     this.#waiting.set(start.a, start);
     this.#queues[start.priority].push(start);

@@ -104,6 +104,10 @@ export class CallerQueues {
     return this.#length;
   }
 
+  has(caller: string): boolean {
+    return (this.#queues.get(caller)?.length ?? 0) > 0;
+  }
+
   push(start: QueuedStart): void {
     const caller = callerOf(start);
     let queue = this.#queues.get(caller);

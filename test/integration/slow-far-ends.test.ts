@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { createSecureContext, createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { portLimits } from '../../src/base/port-limits.ts';
 import { callRig, httpWork, type CallRig } from '../support/call-rig.ts';
@@ -55,26 +55,21 @@ it('takes as many as a handshake may have, and of what comes behind it as much a
 });
 
 it('does not begin a handshake anew, in which other certificates may come', async () => {
-  const small = slowChain(2);
-  let handshakes = 0;
-  const [first, later] = [small, long].map(({ key, certificates: cert }) => createSecureContext({ key, cert }));
-  const far = createTlsServer(
-    {
-      key: small.key,
-      cert: small.certificates,
-      maxVersion: 'TLSv1.2',
-      SNICallback: (_name, done) => done(null, ++handshakes === 1 ? first : later),
-    },
-    (socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.once('data', () => socket.renegotiate({}, () => socket.destroy()));
-    },
-  );
-  far.on('tlsClientError', () => undefined).listen(0, '127.0.0.1');
+  const { key, certificates: cert } = slowChain(2);
+  let isAnew = false;
+  const far = createTlsServer({ key, cert, maxVersion: 'TLSv1.2' }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () =>
+      socket.renegotiate({}, (refused) => {
+        isAnew = refused === null;
+        socket.destroy();
+      }),
+    );
+  }).listen(0, '127.0.0.1');
   await once(far, 'listening');
   const url = `https://127.0.0.1:${(far.address() as AddressInfo).port}/`;
-  const report = await rig.run(httpWork(url, { tls: { isUnproved: true, serverName: 'far.example' } }));
+  const report = await rig.run(httpWork(url, { tls: { isUnproved: true } }));
   expect(report).toMatchObject({ outcome: { kind: 'faulted', reason: 'call-broken' } });
-  expect(handshakes).toBe(1);
+  expect(isAnew).toBe(false);
   far.close();
 });

@@ -43,6 +43,9 @@ export class PostgresStatement implements Submittable {
   #kinds: readonly ('number' | 'bool' | 'json' | 'text')[] = [];
   #changed = 0;
   #isOver = false;
+  /** Whether the database still owes an answer to what it was told last. Who answers unasked would have us answer without end. */
+  #isAsked = false;
+  #hasCopied = false;
 
   constructor(told: Told) {
     this.#told = told;
@@ -61,8 +64,21 @@ export class PostgresStatement implements Submittable {
     wire.parse({ text, name: '', types: [] });
     wire.bind({ portal: '', statement: '', values });
     wire.describe({ type: 'P', name: '' });
-    wire.execute({ portal: '', rows: rows.portion });
+    this.#execute(wire, rows.portion);
+  }
+
+  #execute(wire: Wire, portion: number): void {
+    this.#isAsked = true;
+    wire.execute({ portal: '', rows: portion });
     wire.flush();
+  }
+
+  /** False where nothing was asked: then it is heard no more. */
+  #answers(connection: Connection): boolean {
+    if (!this.#isAsked) (connection as unknown as Wire).stream.destroy(unasked());
+    const isAnswer = this.#isAsked;
+    this.#isAsked = false;
+    return isAnswer;
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly Field[] }): void {
@@ -96,23 +112,24 @@ export class PostgresStatement implements Submittable {
 
   handlePortalSuspended(connection: Connection): void {
     const { rows, keep, isReading } = this.#told;
-    const wire = connection as unknown as Wire;
+    if (!this.#answers(connection)) return;
     keep().then(
       () => {
         if (rows.isCut && isReading) return this.#end(0);
-        wire.execute({ portal: '', rows: rows.portion });
-        wire.flush();
+        this.#execute(connection as unknown as Wire, rows.portion);
       },
       (error: unknown) => this.#fail(error),
     );
   }
 
   handleCommandComplete({ text }: { readonly text: string }, connection: Connection): void {
+    if (!this.#answers(connection)) return;
     this.#changed = Number(/ (\d{1,15})$/.exec(text)?.[1] ?? 0);
     (connection as unknown as Wire).sync();
   }
 
   handleEmptyQuery(connection: Connection): void {
+    if (!this.#answers(connection)) return;
     (connection as unknown as Wire).sync();
   }
 
@@ -125,10 +142,13 @@ export class PostgresStatement implements Submittable {
 
   handleError(error: Error, connection: Connection): void {
     this.#fail(error);
+    if (!this.#answers(connection)) return;
     (connection as unknown as Wire).sync();
   }
 
   handleCopyInResponse(connection: Connection): void {
+    if (this.#hasCopied) return void (connection as unknown as Wire).stream.destroy(unasked());
+    this.#hasCopied = true;
     (connection as unknown as Wire).sendCopyFail('a call has no rows to copy in');
   }
 
@@ -143,6 +163,12 @@ export class PostgresStatement implements Submittable {
     this.#isOver = true;
     this.#done.reject(error);
   }
+}
+
+function unasked(): DroverError {
+  return new DroverError('call-broken', {
+    detail: 'The database has answered what it was not asked, so it does not speak as PostgreSQL does.',
+  });
 }
 
 function copyOut(): DroverError {
