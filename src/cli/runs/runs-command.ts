@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { TERMINAL_EXECUTION_STATES } from '../../domain/crew/execution-machine.ts';
 import { isTerminalRun, RUN_STATES } from '../../domain/flow/run-machine.ts';
-import { executorName } from '../../domain/run/executor.ts';
 import { answer, command, group, listText, withDisconnect, withUtc, type AnswerFlags } from '../command.ts';
 import { EXIT } from '../../base/exit-codes.ts';
 import { given } from '../../base/given.ts';
@@ -273,6 +272,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     if (every || execution.state !== 'succeeded') executions.push({ ...execution, ...(await values.of(execution)) });
     if (!every && executions.length >= SHOWN_MAX) break;
   }
+  const { executorName } = await import('../../domain/run/executor.ts');
   const { stageLines } = await import('./stage-text.ts');
   const { timelineText } = await import('./timeline-text.ts');
   const { valuesText } = await import('./values-command.ts');
