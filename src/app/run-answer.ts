@@ -7,6 +7,8 @@ import { given } from '../base/given.ts';
 import type { RunId } from '../base/ids.ts';
 import { meantText, nearest } from '../base/nearest.ts';
 import { answerTaken, approvalVerdict, approversOf, peopleFor, type ApprovalAnswer } from '../domain/gate/approval.ts';
+import { isTerminalRun } from '../domain/flow/run-machine.ts';
+import { isNamed, placesOf, type TaskPlace } from '../domain/run/plan.ts';
 import type { ApprovalWork } from '../domain/work/approval.ts';
 import type { RunRecord, TaskRecord } from '../store/contract/run.ts';
 import { assertCan, auditOf, type Caller } from './caller.ts';
@@ -30,12 +32,7 @@ interface ApprovalQuestion extends Place {
 }
 export type Question = RolloutQuestion | ApprovalQuestion;
 
-interface Place {
-  readonly task: number;
-  readonly step: string;
-  /** With its stage: a step's name is its own there alone. */
-  readonly path: string;
-}
+type Place = Pick<TaskPlace, 'task' | 'step' | 'path'>;
 
 /** What is asked that nobody has answered, or too few. */
 export function questionsOf({ plan = [], tasks = [] }: RunRecord): Question[] {
@@ -43,6 +40,7 @@ export function questionsOf({ plan = [], tasks = [] }: RunRecord): Question[] {
   return tasks.flatMap((task): Question[] => {
     const { position, answer, spec, gate } = task;
     const place = places.get(task.task)!;
+    if (isTerminalRun(task.state)) return [];
     if (position?.phase === 'asking' && answer?.turn !== position.turn)
       return [{ ...place, kind: 'rollout', turn: position.turn, batch: position.batch + 1, why: position.why! }];
     if (gate?.phase !== 'asking' || spec.work.kind !== 'approval') return [];
@@ -54,11 +52,7 @@ export function questionsOf({ plan = [], tasks = [] }: RunRecord): Question[] {
 }
 
 function placesIn(plan: NonNullable<RunRecord['plan']>): Map<number, Place> {
-  return new Map(
-    plan.flatMap((stage) =>
-      stage.tasks.map(({ task, name }) => [task, { task, step: name, path: `${stage.name}/${name}` }]),
-    ),
-  );
+  return new Map(placesOf(plan).map(({ task, step, path }) => [task, { task, step, path }]));
 }
 
 /** Those to what it asks, or has asked, in this round. */
@@ -112,7 +106,7 @@ export async function runAnswer(
 }
 
 function questionMeant(run: RunRecord, { step, batch }: RunAnswerSaid): Question {
-  const isMeant = (one: Place): boolean => step === undefined || namesOf(one).includes(step);
+  const isMeant = (one: Place): boolean => step === undefined || isNamed(one, step);
   const asked = questionsOf(run).filter(isMeant);
   const [question, other] = asked;
   if (question === undefined)
@@ -133,10 +127,6 @@ function questionMeant(run: RunRecord, { step, batch }: RunAnswerSaid): Question
   return question;
 }
 
-function namesOf({ step, path }: Place): readonly string[] {
-  return [step, path, path.replace('/', '.')];
-}
-
 /** A command has no names for its parts. */
 function ofRun({ id, job }: RunRecord, { path }: Place): string {
   return job === undefined ? `Run ${id}` : `Step ${path} of run ${id}`;
@@ -145,7 +135,7 @@ function ofRun({ id, job }: RunRecord, { path }: Place): string {
 /** A name that none of its steps has, with the one that may be meant. */
 function noSuchStep({ id, plan = [] }: RunRecord, step: string | undefined): string | undefined {
   const places = [...placesIn(plan).values()];
-  if (step === undefined || places.some((one) => namesOf(one).includes(step))) return undefined;
+  if (step === undefined || places.some((one) => isNamed(one, step))) return undefined;
   const names = /[./]/.test(step) ? places.map(({ path }) => path) : [...new Set(places.map((one) => one.step))];
   return `Run ${id} has no step ${step}.${meantText(nearest(step.replace('.', '/'), names))}`;
 }

@@ -16,7 +16,7 @@ export const COMMAND_FILES: readonly CommandFile[] = [
     load: async () => (await import('./runs/run-command.ts')).addRunCommand,
   },
   {
-    names: { runs: 'list, show, watch, pause, resume, answer, cancel and retry runs' },
+    names: { runs: 'list, show, watch, pause, resume, answer, skip steps of, cancel and retry runs' },
     load: async () => (await import('./runs/runs-command.ts')).addRunsCommands,
   },
   {

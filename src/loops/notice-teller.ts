@@ -1,6 +1,6 @@
 /**
- * Sees to it that whoever is to be told of the end of a run, that it is late, or what it asks, has a notice, and that every message that is due has been
- * tried. Every server does it; of one end one of them makes the notices, and a message is with one of them at a time,
+ * Sees to it that whoever is to be told of the end of a run, that it is late, or what it asks, has a notice, and that every message that is
+ * due has been tried. Every server does it; of one end one of them makes the notices, and a message is with one of them at a time,
  * which the store sees to. Killed anywhere, it leaves what it had begun to the next one: an end to be looked at again, a
  * message whose lease runs out, with its try on record. Notices are made here, and messages sent apart from that
  * (message-sender.ts): no far end keeps a notice from being made.

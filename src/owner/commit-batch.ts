@@ -188,7 +188,11 @@ function describe(batch: Batch, held: HeldRun, room: number, nowMs: number): Par
     });
   if (write.isPauseNews)
     entry(write.isPaused ? 'paused' : 'resumed', { by: (write.isPaused ? run.pausedBy : run.resumedBy) ?? '' });
-  if (write.isStop) entry('stopping', { by: run.cancelRequestedBy ?? 'failure limit', ...declinedBy(run) });
+  if (write.isStop)
+    entry('stopping', {
+      by: run.cancelRequestedBy ?? skipperOf(run, tasks) ?? 'failure limit',
+      ...declinedBy(run),
+    });
   if (write.isForceNews) entry('cancel-forced', { by: run.cancelForcedBy! });
   if (write.isEnd) entry('finished', { state: write.state, counts });
   for (const report of held.late.values()) batch.lateReports.push({ ...report, seq });
@@ -215,6 +219,11 @@ function asksNow(
   return undefined;
 }
 
+/** Who has had the steps skipped that are being ended; undefined where it is for another reason. */
+function skipperOf(run: Run<ReportedStream>, tasks: readonly TaskWrite[]): string | undefined {
+  return tasks.flatMap(({ task, to }) => (to === 'stopping' ? (run.task(task)?.skip?.by ?? []) : []))[0];
+}
+
 /** Steps named in one entry of a timeline. */
 const STEPS_TOLD_MAX = 20;
 
@@ -230,6 +239,18 @@ function tellTasks(
     entry('steps-opened', {
       steps: opened.slice(0, STEPS_TOLD_MAX).map(({ task }) => names.get(task)),
       count: opened.length,
+    });
+  const skipping = tasks.filter(
+    ({ task, to }) => to === 'stopping' && run.writtenState(task) !== 'stopping' && run.task(task)?.skip,
+  );
+  if (skipping.length > 0)
+    entry('steps-skipping', {
+      steps: Object.fromEntries(
+        skipping
+          .slice(0, STEPS_TOLD_MAX)
+          .map(({ task }) => [names.get(task), passedBecause({ skip: run.task(task)!.skip! })]),
+      ),
+      count: skipping.length,
     });
   const isPassed = ({ to, decision }: TaskWrite): boolean =>
     to === 'skipped' && decision !== undefined && isPassedBy(decision);

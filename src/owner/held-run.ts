@@ -10,6 +10,7 @@ import { Run } from '../domain/run/run.ts';
 import type { SeedRun } from '../domain/run/run-write.ts';
 import { tasksOf } from '../domain/run/plan.ts';
 import type { RolloutAnswer, SeedTask } from '../domain/run/run-task.ts';
+import type { StepSkip } from '../domain/run/step-skip.ts';
 import { outputIn } from '../domain/run/step-outputs.ts';
 import { filledWork } from '../domain/run/work-fills.ts';
 import { isGate, type Work } from '../domain/work/work.ts';
@@ -81,6 +82,7 @@ export function heldRunOf(
       outputs,
       decision,
       gate,
+      skip,
       approvals = [],
     }): SeedTask => {
       const ageMs = from.plan === undefined ? roundAgeMs : openedAtMs === undefined ? 0 : nowMs - openedAtMs;
@@ -93,7 +95,7 @@ export function heldRunOf(
         state,
         subjects,
         openedAgeMs,
-        ...given({ position, told, outputs, decision }),
+        ...given({ position, told, outputs, decision, skip }),
         ...given({ gate: isGate(work) ? { work, answers: approvals, ...given({ position: gate }) } : undefined }),
       };
       return { ...of, executions: ofTask.get(task) ?? [] };
@@ -125,17 +127,19 @@ export function heldRunOf(
   return held;
 }
 
-/** What somebody has said to its rollouts and approvals: those answers count that are to what is asked now. */
+/** What somebody has said to its rollouts and approvals, where those answers count that are to what is asked now; and what they skip. */
 export function hearAnswers(
   { run, timeline }: HeldRun,
   tasks: readonly {
     readonly task: number;
     readonly answer?: RolloutAnswer;
     readonly approvals?: readonly ApprovalAnswer[];
+    readonly skip?: StepSkip;
   }[],
   now: Now,
 ): void {
-  for (const { task, answer, approvals } of tasks) {
+  for (const { task, answer, approvals, skip } of tasks) {
+    if (skip) run.skip(task, skip, now.at);
     if (approvals) run.task(task)?.gate?.hear(approvals);
     if (!answer || !run.answered(task, answer, now)) continue;
     const step = tasksOf(run.plan).find((one) => one.task === task)?.name;

@@ -147,6 +147,7 @@ const WALK: Readonly<Record<string, ((n: number) => readonly string[]) | string>
   'runs pause': () => ['last'],
   'runs resume': () => ['last'],
   'runs answer': PLAYED,
+  'runs skip': PLAYED,
   'runs cancel': (n) => ['last', ...(n % 2 === 0 ? [] : ['--force'])],
   'runs retry': PLAYED,
   'job apply': (n) => [jobs[n]!],

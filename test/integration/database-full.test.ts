@@ -83,6 +83,7 @@ it('with little space left takes no new work, whatever it is, and does all that 
     'retireJobVersion',
     'revokeAgent',
     'revokeWorker',
+    'skipStep',
     'testChannel',
     'testHost',
     'validateJob',

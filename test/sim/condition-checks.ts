@@ -5,6 +5,7 @@ import { hostOf } from '../../src/domain/run/subject.ts';
 import { given } from '../../src/base/given.ts';
 import type { HostId } from '../../src/base/ids.ts';
 import { refsOf } from '../../src/domain/expression/expression.ts';
+import { isTerminalExecution } from '../../src/domain/crew/execution-machine.ts';
 import { isTerminalRun } from '../../src/domain/flow/run-machine.ts';
 import type { PlannedStage, PlannedTask, RunPlan } from '../../src/domain/run/plan.ts';
 import { attemptKey, type RunRow } from '../support/memory-store/rows.ts';
@@ -25,6 +26,7 @@ export class ConditionChecks {
   }
 
   written(row: RunRow): void {
+    for (const stage of row.run.plan ?? []) for (const { task } of stage.tasks) this.#mustBeSkipped(row, task);
     for (const stage of row.run.plan ?? [])
       for (const task of stage.tasks)
         if (stage.when ?? task.when ?? task.chooses) this.#mustBeDecided(row, stage, task);
@@ -33,7 +35,8 @@ export class ConditionChecks {
   #mustBeDecided(row: RunRow, stage: PlannedStage, planned: PlannedTask): void {
     const { task, when, chooses } = planned;
     const { run, tasks, executions } = row;
-    const { state, decision } = tasks[task]!;
+    const { state } = tasks[task]!;
+    const decision = ofConditions(tasks[task]!.decision);
     const tell = (what: string): void => this.#sim.violate(`${run.id} step ${task} is ${state} and ${what}`);
     const hasBegun = executions.some((one) => one.task === task);
     const isWhole = (!when || decision?.step !== undefined) && (!chooses || decision?.hosts !== undefined);
@@ -51,6 +54,15 @@ export class ConditionChecks {
       this.#mustFollow(row, stage, task, when, decision);
       if (chooses && decision.hosts) this.#mustBeChosen(row, task, chooses, decision.hosts);
     }
+  }
+
+  /** What was skipped for somebody is what somebody wanted, and nothing of it goes on. */
+  #mustBeSkipped({ run, tasks, executions }: RunRow, number: number): void {
+    const { state, skip, decision } = tasks[number]!;
+    if (!decision?.skip) return;
+    const isOver = executions.every((one) => one.task !== number || isTerminalExecution(one.state));
+    if (state !== 'skipped' || !isOver || JSON.stringify(decision.skip) !== JSON.stringify(skip))
+      this.#sim.violate(`${run.id} step ${number} is ${state} and was skipped by ${JSON.stringify([decision, skip])}`);
   }
 
   /** It goes to the hosts that its expression says of what is written with it, and to no others. */
@@ -93,6 +105,13 @@ export class ConditionChecks {
         );
     }
   }
+}
+
+/** Without that somebody has had it skipped, before its conditions were asked or after. */
+function ofConditions(decision: TaskDecision | undefined): TaskDecision | undefined {
+  if (!decision?.skip) return decision;
+  const { skip: _, ...others } = decision;
+  return Object.keys(others).length > 0 ? others : undefined;
 }
 
 /** Executions of a step, as they choose hosts for one after it. */

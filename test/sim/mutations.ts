@@ -120,8 +120,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'outputs-of-a-new-owner-forgotten',
     what: 'a step is over without what its hosts told before another server took over',
     file: 'src/owner/held-run.ts',
-    from: '...given({ position, told, outputs, decision })',
-    to: '...given({ position, outputs, decision })',
+    from: '...given({ position, told, outputs, decision, skip })',
+    to: '...given({ position, outputs, decision, skip })',
     seeds: 40,
   },
   {

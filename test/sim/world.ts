@@ -312,7 +312,22 @@ export class World implements Surroundings {
       );
     }
     this.#approveAll();
+    if (sim.chance(0.1)) this.#skipOne();
     sim.after(2_000, () => this.#answerAll());
+  }
+
+  /** Somebody wants a step skipped, whatever it is doing. */
+  #skipOne(): void {
+    const { sim } = this;
+    const active = [...this.database.tables.runs.values()].filter(({ isActive, run }) => isActive && run.plan);
+    const server = active.length > 0 ? this.readyServer() : undefined;
+    if (!server) return;
+    const { run, tasks } = sim.pick(active);
+    const task = sim.between(0, tasks.length - 1);
+    void server.store.runSkip(run.id, task, { by: 'mia', reason: '', atMs: trueTime(sim) }, audit).then(
+      () => sim.chance(0.7) && server.owner.wake(run.id),
+      () => undefined,
+    );
   }
 
   /** Of what is asked by an approval each of two people says something some time. */

@@ -40,6 +40,9 @@ export class FlowWorld {
     this.flow = newFlow(shape);
   }
 
+  /** Tasks that somebody has wanted skipped in this round. */
+  readonly skipped = new Set<number>();
+
   /** Tasks that have had executions at some time. */
   get begun(): ReadonlySet<number> {
     return new Set(this.#executions.keys());
@@ -129,6 +132,16 @@ export class FlowWorld {
     this.#tell(task);
   }
 
+  /** Somebody wants a task skipped; in the world in order nobody does. */
+  skip(n: number): void {
+    const all = this.flow.stages.flatMap(({ tasks }) => tasks);
+    const { task, state } = all[n % all.length]!;
+    // Where one waits to be opened by a new round, nothing is under way that could be ended.
+    if (isTerminalRun(state) || this.flow.state === 'created') return;
+    this.skipped.add(task);
+    this.on({ kind: 'skip', task });
+  }
+
   round(n: number): void {
     if (!isTerminalRun(this.flow.state)) return;
     const fresh = new Map<number, ExecutionCounts>();
@@ -159,7 +172,9 @@ export class FlowWorld {
       else if (name === 'ahead') this.move(n, 1);
       else if (name === 'truth') this.truth(n);
       else if (name === 'limit') this.limit(n);
-      else if (name === 'cancel') {
+      else if (name === 'skip') {
+        if (n % 4 === 0) this.skip(n);
+      } else if (name === 'cancel') {
         if (n % 10 === 0) this.on({ kind: 'cancel', isForced: n % 20 === 0 });
       } else if (name === 'hold') this.hold(n);
       else if (name === 'pause') {

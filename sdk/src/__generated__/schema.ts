@@ -143,6 +143,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{runId}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Skip a step that is not over: what runs of it is ended, and what needs it goes on */
+        post: operations["skipStep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{runId}": {
         parameters: {
             query?: never;
@@ -3134,12 +3151,25 @@ export interface components {
             };
             /** @description Why it was passed over, so that what needs it goes on */
             skippedBecause?: string;
+            /** @description Somebody wants it skipped, or has had it skipped */
+            skip?: {
+                by: string;
+                reason: string;
+                /** @description RFC 3339, UTC */
+                at: string;
+            };
             /** @description Of a step that asks people; it has no settings of what is carried out */
             approval?: components["schemas"]["RunApproval"];
             /** @description Of a step that lets time pass; it has none either */
             wait?: components["schemas"]["RunWait"];
             /** @description How far it has come, where it goes in batches or may ask */
             rollout?: components["schemas"]["RunRollout"];
+        };
+        RunStepSaid: {
+            /** @description Its name, STAGE/STEP or STAGE.STEP */
+            step: string;
+            /** @default  */
+            reason?: string;
         };
         RunWait: {
             forMs: number;
@@ -4213,6 +4243,107 @@ export interface operations {
                 };
             };
             /** @description nothing-to-retry, run-not-finished, too-many-runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body-too-large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-unavailable, overloaded */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description database-full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skipStep: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunStepSaid"];
+            };
+        };
+        responses: {
+            /** @description Skip a step that is not over: what runs of it is ended, and what needs it goes on */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description bad-input */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token-expired, unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission-denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-not-found, step-not-found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description run-already-finished, run-stopping, step-over */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -1,4 +1,4 @@
-/** `drover runs list|show|watch|pause|resume|answer|cancel|retry`: what ran, what it did, again. */
+/** `drover runs list|show|watch|pause|resume|answer|skip|cancel|retry`: what ran, what it did, again. */
 import { dataOf, type Execution, type Run, type Schemas } from '@drover/sdk';
 import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
@@ -58,13 +58,14 @@ interface RetryFlags extends AnswerFlags {
 }
 
 const RUN_ID = 'id, a beginning of it that fits one run, or last: the last that you have made';
+const STEP = 'its name, STAGE/STEP or STAGE.STEP';
 const NAME_COLUMNS = 40;
 /** A larger run shows those that did not succeed only, and not more than so many. */
 const SHOWN_ALL = 50;
 const SHOWN_MAX = 200;
 
 export function addRunsCommands(program: Command): void {
-  const runs = group(program, 'runs', 'list, show, watch, pause, resume, answer, cancel and retry runs');
+  const runs = group(program, 'runs', 'list, show, watch, pause, resume, answer, skip steps of, cancel and retry runs');
   withUtc(
     command(runs, 'list', {
       summary: 'list runs, newest first',
@@ -159,6 +160,19 @@ export function addRunsCommands(program: Command): void {
     .option('--reason <text>', 'why; kept in the audit trail')
     .action(async (id: string, said: string, flags: SaidFlags) =>
       (await import('./wish.ts')).answerRun(id, said, flags),
+    );
+  command(runs, 'skip', {
+    summary: 'skip a step of a job that is not over',
+    description:
+      'Skip a step that is not over. What has its turn is ended, and what has not is passed over when it comes; what needs it goes on as ' +
+      'after a success.',
+    examples: ['drover runs skip last approve --reason "agreed by phone"', 'drover runs skip ID release/smoke-test'],
+  })
+    .argument('<id>', RUN_ID)
+    .argument('<step>', STEP)
+    .option('--reason <text>', 'why; kept in the timeline and in the audit trail')
+    .action(async (id: string, step: string, flags: WishFlags) =>
+      (await import('./wish.ts')).skipStep(id, step, flags),
     );
   command(runs, 'why', {
     summary: 'why tasks without hosts wait, and how workers were chosen',

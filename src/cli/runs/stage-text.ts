@@ -56,6 +56,7 @@ export function stageLines({ id, stages = [] }: Pick<Schemas['RunDetail'], 'id' 
         ].map((text) => `    ${text}`),
         ...conditionLines('    ', asked.condition, asked.decision?.step),
         ...chosenLines(asked),
+        ...skipLines(asked.skip, state),
         ...Object.entries(outputs ?? {}).map(([name, value]) => `    ${plainText(name)}: ${outputText(value)}`),
         ...(outputsFault === undefined ? [] : [`    ${plainText(outputsFault)}`]),
       ],
@@ -72,6 +73,13 @@ function chosenLines({ chooses, each, decision }: Pick<Step, 'chooses' | 'each' 
   if (chooses === undefined) return [];
   const hosts = decision?.hosts;
   return [`    on ${plainText(chooses)}${hosts === undefined ? '' : `: ${hosts.chosen} of ${hosts.of}`}`];
+}
+
+/** Who has it skipped. */
+function skipLines(skip: Step['skip'], state: Step['state']): string[] {
+  if (!skip) return [];
+  const what = isTerminalRun(state) ? 'skipped' : state === 'created' ? 'to be skipped' : 'ended to be skipped';
+  return [`    ${what}, by ${plainText(skip.by)}${skip.reason === '' ? '' : `: ${plainText(skip.reason)}`}`];
 }
 
 /** A condition as the job says it, and what it has come to. */

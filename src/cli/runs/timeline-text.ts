@@ -41,6 +41,7 @@ const WORDS: Readonly<Record<string, (detail: Detail, told: Told) => string | un
       ? `${all.map(([step, state]) => `${step} ${word(state)}`).join(', ')}${moreText(count, all.length)}`
       : undefined;
   },
+  'steps-skipping': ({ steps, count }) => reasonsText(steps, count),
   'steps-passed-over': ({ steps, count }) => reasonsText(steps, count),
   'outputs-missing': ({ steps, count }) => reasonsText(steps, count),
   'came-back': (detail) => namedText(detail, 'given out and back again'),

@@ -39,6 +39,15 @@ export async function wish(verb: Wish, id: string, flags: WishFlags): Promise<vo
   await answer(flags, { run }, () => SAID[verb](run, hasFinally));
 }
 
+/** A step that is not over. */
+export async function skipStep(id: string, step: string, flags: WishFlags): Promise<void> {
+  const session = openSession();
+  const runId = await runIdOf(session, id);
+  const body = { step, reason: flags.reason ?? '' };
+  const run = dataOf(await session.client.POST('/api/v1/runs/{runId}/skip', { params: { path: { runId } }, body }));
+  await answer(flags, { run }, () => `skipping ${step}; see what comes of it with: drover runs watch ${run.id}`);
+}
+
 /** To what a rollout of the run asks. */
 export async function answerRun(id: string, said: string, flags: SaidFlags): Promise<void> {
   if (said !== 'yes' && said !== 'no') throw new UsageError(`Answer yes or no, not ${JSON.stringify(said)}.`);

@@ -9,6 +9,7 @@ const PERMISSIONS = [
   'job.run.pause',
   'job.run.resume',
   'job.run.answer',
+  'job.run.skip',
   'job.run.retry',
   'job.output.view',
   'job.definition.view',
@@ -83,6 +84,7 @@ const OPERATOR = [
   'job.run.pause',
   'job.run.resume',
   'job.run.answer',
+  'job.run.skip',
   'job.run.retry',
   // A job runs as whoever runs it, never as who wrote it: nobody gains by writing one what they may not do without.
   'job.definition.edit',

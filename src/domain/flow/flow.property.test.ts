@@ -93,25 +93,28 @@ function mustFollow(whole: RunState, parts: readonly { readonly state: TaskState
   must(follows, `${whole} follows from ${states.join(', ')}`);
 }
 
-const deed = fc.tuple(
-  fc.constantFrom(
-    'move',
-    'move',
-    'move',
-    'move',
-    'together',
-    'together',
-    'ahead',
-    'truth',
-    'limit',
-    'cancel',
-    'pause',
-    'hold',
-    'round',
-    'start',
-  ),
-  fc.nat(500),
-);
+const deedOf = (...more: string[]): fc.Arbitrary<[string, number]> =>
+  fc.tuple(
+    fc.constantFrom(
+      ...more,
+      'move',
+      'move',
+      'move',
+      'move',
+      'together',
+      'together',
+      'ahead',
+      'truth',
+      'limit',
+      'cancel',
+      'pause',
+      'hold',
+      'round',
+      'start',
+    ),
+    fc.nat(500),
+  );
+const deed = deedOf();
 /** Each need as a number, of which the rest modulo the place is what is needed. */
 const needs = fc.array(fc.nat(30), { maxLength: 2 });
 const graph = fc
@@ -197,34 +200,40 @@ describe('a flow under any events', () => {
     const asked = new Set<string>();
     const met = fc.array(fc.boolean(), { minLength: 1, maxLength: 5 });
     fc.assert(
-      fc.property(graph, met, fc.array(deed, { maxLength: 120, size: 'max' }), (stages, isMet, deeds) => {
-        const { shape, sizes } = shapeOf(stages);
-        const world = new FlowWorld(shape, sizes, holdsInGraph, anyConditions(shape, isMet, asked));
-        world.live(deeds);
-        ended.add(world.flow.state);
-        for (const { state, tasks, isFinally } of world.flow.stages) {
-          must(isTerminalRun(state) && tasks.every((task) => isTerminalRun(task.state)), 'all of it has ended');
-          for (const task of tasks) {
+      fc.property(
+        graph,
+        met,
+        fc.array(deedOf('skip', 'skip'), { maxLength: 120, size: 'max' }),
+        (stages, isMet, deeds) => {
+          const { shape, sizes } = shapeOf(stages);
+          const world = new FlowWorld(shape, sizes, holdsInGraph, anyConditions(shape, isMet, asked));
+          world.live(deeds);
+          ended.add(world.flow.state);
+          for (const { state, tasks, isFinally } of world.flow.stages) {
+            must(isTerminalRun(state) && tasks.every((task) => isTerminalRun(task.state)), 'all of it has ended');
+            for (const task of tasks) {
+              must(
+                world.begun.has(task.task) || task.state === 'skipped' || task.state === 'cancelled',
+                'what had no turn is skipped or cancelled',
+              );
+              must(
+                task.isPassed !== true ||
+                  (task.state === 'skipped' && (!world.begun.has(task.task) || task.isToSkip === true)),
+                'what was passed over has had no turn, or somebody wanted that',
+              );
+            }
             must(
-              world.begun.has(task.task) || task.state === 'skipped' || task.state === 'cancelled',
-              'what had no turn is skipped or cancelled',
+              !isFinally ||
+                state !== 'cancelled' ||
+                world.flow.isCancelForced ||
+                tasks.some(({ task }) => world.begun.has(task)),
+              'a cancel that is not forced keeps nothing from coming finally',
             );
-            must(
-              task.isPassed !== true || (task.state === 'skipped' && !world.begun.has(task.task)),
-              'what was passed over has had no turn',
-            );
+            if (world.flow.state === 'succeeded')
+              must(state === 'skipped' || tasks.every(isWell), 'a run has succeeded only if all of it has that had to');
           }
-          must(
-            !isFinally ||
-              state !== 'cancelled' ||
-              world.flow.isCancelForced ||
-              tasks.some(({ task }) => world.begun.has(task)),
-            'a cancel that is not forced keeps nothing from coming finally',
-          );
-          if (world.flow.state === 'succeeded')
-            must(state === 'skipped' || tasks.every(isWell), 'a run has succeeded only if all of it has that had to');
-        }
-      }),
+        },
+      ),
       { numRuns: 400 },
     );
     expect([...ended]).toEqual(expect.arrayContaining(['cancelled', 'failed', 'succeeded', 'skipped']));

@@ -7,10 +7,11 @@
  * over, whatever became of those, and no cancel keeps them from it but one that is forced. Who opens tasks, sends and writes is not said
  * here; nor is when a task is stopped by its own rollout, which is told with its counts, nor what conditions say: whoever knows is asked,
  * once, when the turn of what has one has come. Where it is not met, the task is passed over: it is skipped, and what needs it goes on as
- * after a success.
+ * after a success. So is a task that somebody wants skipped.
  */
 import { assert } from '../../base/assert.ts';
 import { emptyCounts, type ExecutionCounts, totalOf } from '../crew/execution-machine.ts';
+import { assertOrder } from './flow-order.ts';
 import { isPassedOver, isWell, stateOfRun, stateOfStage } from './flow-states.ts';
 import { joined, type JoinRule, type Needed } from './join.ts';
 import { canRunMove, isSettled, isTerminalRun, runVerdict, type RunState } from './run-machine.ts';
@@ -43,8 +44,10 @@ export interface FlowTask extends TaskShape {
   readonly counts: ExecutionCounts;
   /** Its rollout asks somebody. */
   readonly isHeld?: boolean;
-  /** Skipped since a condition was not met. */
+  /** Skipped since a condition was not met, or since somebody wanted that. */
   readonly isPassed?: boolean;
+  /** Somebody wants it skipped: it is passed over when its turn comes, and what is under way of it is ended. */
+  readonly isToSkip?: boolean;
 }
 export interface FlowStage extends Omit<StageShape, 'tasks'> {
   readonly state: TaskState;
@@ -85,6 +88,8 @@ export type FlowEvent =
   | { readonly kind: 'progressed'; readonly tasks: readonly TaskProgress[] }
   /** Forced, it ends what comes finally too; also after one that was not. */
   | { readonly kind: 'cancel'; readonly isForced: boolean }
+  /** Somebody wants this task skipped, which is not over; what it has under way is ended. */
+  | { readonly kind: 'skip'; readonly task: number }
   /** What is out goes on to its end. */
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
@@ -103,6 +108,8 @@ export interface TaskProgress {
   readonly isUnmet?: boolean;
   /** Its rollout asks somebody: nothing more of it is sent before the answer. */
   readonly isHeld: boolean;
+  /** It has come to its end by what people have said, or by its time: that stands, also where somebody wants it skipped. */
+  readonly isDecided?: boolean;
 }
 
 export type FlowEffect =
@@ -132,7 +139,7 @@ export function newFlow(shape: FlowShape): Flow {
 export function flowAsStored(
   shape: FlowShape,
   state: RunState,
-  standing: (task: number) => Pick<FlowTask, 'state' | 'counts' | 'isHeld' | 'isPassed'>,
+  standing: (task: number) => Pick<FlowTask, 'state' | 'counts' | 'isHeld' | 'isPassed' | 'isToSkip'>,
   wishes: Partial<Pick<Flow, 'isCancelRequested' | 'isCancelForced' | 'isPaused'>>,
 ): Flow {
   const asked = { isCancelRequested: false, isCancelForced: false, isPaused: false, ...wishes };
@@ -160,6 +167,12 @@ export function advanceFlow(flow: Flow, event: FlowEvent, conditions?: Condition
       const { flow: after, effects: next } = opened(stopped);
       return settled(flow, { flow: after, effects: [...effects, ...next] });
     }
+    case 'skip': {
+      if (isTerminalRun(flow.state)) return { flow, effects: [] };
+      const { flow: marked, effects } = withSkipOf(flow, event.task);
+      const { flow: after, effects: next } = opened(marked);
+      return settled(flow, { flow: after, effects: [...effects, ...next] });
+    }
     case 'pause':
       return isTerminalRun(flow.state) ? { flow, effects: [] } : settled(flow, { flow: paused(flow), effects: [] });
     case 'resume':
@@ -172,36 +185,18 @@ export function advanceFlow(flow: Flow, event: FlowEvent, conditions?: Condition
   }
 }
 
-function assertOrder(shape: FlowShape): void {
-  assert(shape[0]?.isFinally === false, 'something is done before what comes finally');
-  shape.forEach(({ needs, join, isFinally, tasks }, at) => {
-    assert(
-      needs.every((need) => need < at && shape[need]!.isFinally === isFinally),
-      'a stage needs stages of its kind, which stand before it',
-    );
-    assert(isFinally || needs.length > 0 || join.startsWith('all-'), 'a rule that asks for one has one to ask for');
-    assert(at === 0 || isFinally || !shape[at - 1]!.isFinally, 'stages that are finally stand after all others');
-    const before = new Set<number>();
-    for (const { task, needs: own } of tasks) {
-      assert(
-        own.every((need) => before.has(need)),
-        'a task needs tasks of its stage, which stand before it',
-      );
-      before.add(task);
-    }
-  });
-}
-
 function progressed(
   task: FlowTask,
-  { counts, undecided, isStopped, isHeld, isUnmet }: TaskProgress,
+  { counts, undecided, isStopped, isHeld, isUnmet, isDecided }: TaskProgress,
   { isCancelRequested, isPaused }: Pick<Flow, 'isCancelRequested' | 'isPaused'>,
 ): FlowTask {
   const isOver = isSettled(counts) && undecided === 0;
   const next = (state: TaskState): FlowTask => ({ ...task, counts, isHeld, state: taskMoved(task.state, state) });
   if (isOver) {
     const verdict = runVerdict(counts, isCancelRequested);
-    return next(afterLateTruth(task.state, isUnmet && verdict === 'succeeded' ? 'failed' : verdict));
+    const end = isUnmet && verdict === 'succeeded' ? 'failed' : verdict;
+    const isSkipped = task.isToSkip && end !== 'succeeded' && !isDecided && !isTerminalRun(task.state);
+    return isSkipped ? { ...next('skipped'), isPassed: true } : next(afterLateTruth(task.state, end));
   }
   if (isTerminalRun(task.state) || task.state === 'created' || task.state === 'stopping') return next(task.state);
   if (isStopped) return next('stopping');
@@ -317,12 +312,28 @@ function withTurn(
     return closed(task, 'skip', effects);
   if (turn === 'pass') return passedOver(task);
   if (!needs.every(isWell)) return task;
+  if (task.isToSkip) return isSettled(task.counts) ? passedOver(task) : closed(task, 'cancel', effects);
   if (task.isConditional === true && totalOf(task.counts) === 0) {
     if (!conditions) return task;
     if (!conditions.isTaskMet(task.task, look)) return passedOver(task);
   }
   effects.push({ kind: 'open-task', task: task.task });
   return { ...task, state: taskMoved(task.state, isPaused ? 'paused' : 'waiting') };
+}
+
+/** What has its turn is stopped, and passed over once it is over; what has not is passed over when it comes. */
+function withSkipOf(flow: Flow, number: number): FlowStep {
+  const effects: FlowEffect[] = [];
+  const stages = flow.stages.map((stage) => {
+    if (!stage.tasks.some(({ task }) => task === number)) return stage;
+    const tasks = stage.tasks.map((task) => {
+      if (task.task !== number || isTerminalRun(task.state)) return task;
+      const marked = { ...task, isToSkip: true };
+      return task.state === 'created' ? marked : closed(marked, 'cancel', effects);
+    });
+    return { ...stage, tasks };
+  });
+  return { flow: { ...flow, stages }, effects };
 }
 
 function passedOver(task: FlowTask): FlowTask {
@@ -420,7 +431,9 @@ function withAnew(
     if (!isAgain(task)) return task;
     const fresh = counts.get(task.task);
     const state = taskMoved(task.state, fresh && !waits ? 'running' : 'created');
-    return { ...task, state, counts: fresh ?? task.counts, isPassed: false };
+    // What is chosen to be done again is not skipped again.
+    const isToSkip = task.isToSkip === true && !fresh;
+    return { ...task, state, counts: fresh ?? task.counts, isPassed: false, isToSkip };
   });
 }
 
@@ -445,7 +458,11 @@ function begun(from: RunState, follows: RunState, { isPaused }: Pick<Flow, 'isPa
 
 /** With the states of its tasks as they are now. */
 function stageNow(stage: FlowStage, cancel: Cancel): TaskState {
-  return afterLateTruth(stage.state, stateOfStage(stage.tasks, isToEnd(stage, cancel)));
+  const follows = stateOfStage(stage.tasks, isToEnd(stage, cancel));
+  // What had begun of it may have been skipped, and what is left may not have begun yet.
+  const isBack =
+    (follows === 'created' || follows === 'waiting') && (stage.state === 'running' || stage.state === 'paused');
+  return afterLateTruth(stage.state, isBack ? 'running' : follows);
 }
 
 function withProgress(flow: Flow, all: readonly TaskProgress[]): Flow {

@@ -9,6 +9,7 @@ import type { FlowLook } from '../flow/flow.ts';
 import type { AskedSubjects } from './asked-subjects.ts';
 import type { CountedState } from './counted-states.ts';
 import type { StepOutput } from './step-outputs.ts';
+import type { StepSkip } from './step-skip.ts';
 
 /** Tasks by their numbers, stages by their places in the plan. */
 export type ConditionRef =
@@ -35,7 +36,7 @@ export interface Verdict {
   readonly seen: readonly (readonly [name: string, value: string | null])[];
 }
 
-/** What has been decided of a task when its turn came. */
+/** What has been decided of a task when its turn came, or when somebody has had it skipped. */
 export interface TaskDecision {
   /** By the condition of its stage, and by its own. */
   readonly stage?: Verdict;
@@ -44,10 +45,14 @@ export interface TaskDecision {
   readonly hosts?: { readonly of: number; readonly chosen: number; readonly fault?: string };
   /** Items that a step before it has told; or why they could not be taken, and then nothing of it is begun. */
   readonly items?: { readonly count: number; readonly fault?: string };
+  /** Somebody has had it skipped; absent where it came to another end before. */
+  readonly skip?: StepSkip;
 }
 
-export function isPassedBy({ stage, step, hosts, items }: TaskDecision): boolean {
-  return stage?.isMet === false || step?.isMet === false || hosts?.chosen === 0 || isNothing(items);
+export function isPassedBy({ stage, step, hosts, items, skip }: TaskDecision): boolean {
+  return (
+    skip !== undefined || stage?.isMet === false || step?.isMet === false || hosts?.chosen === 0 || isNothing(items)
+  );
 }
 
 function isNothing(items: TaskDecision['items']): boolean {
@@ -60,7 +65,8 @@ export function choiceFaultOf(decision: TaskDecision | undefined): string | unde
 }
 
 /** Why it was passed over, in a sentence; undefined where it was not. */
-export function passedBecause({ stage, step, hosts, items }: TaskDecision): string | undefined {
+export function passedBecause({ stage, step, hosts, items, skip }: TaskDecision): string | undefined {
+  if (skip) return skip.reason === '' ? `Skipped by ${skip.by}.` : `Skipped by ${skip.by}: ${skip.reason}`;
   if (stage?.isMet === false) return `The condition of its stage is not met${seenText(stage)}.`;
   if (step?.isMet === false) return `Its condition is not met${seenText(step)}.`;
   if (isNothing(items)) return 'The step before it has told no items.';

@@ -52,3 +52,23 @@ export function firstTasks(plan: RunPlan): ReadonlySet<number> {
   const { effects } = advanceFlow(newFlow(plan), { kind: 'start' });
   return new Set(effects.flatMap((effect) => (effect.kind === 'open-task' ? [effect.task] : [])));
 }
+
+/** Where a task stands among those that people name. */
+export interface TaskPlace {
+  readonly task: number;
+  readonly step: string;
+  /** With its stage: a step's name is its own there alone. */
+  readonly path: string;
+  readonly stage: PlannedStage;
+}
+
+export function placesOf(plan: RunPlan): readonly TaskPlace[] {
+  return plan.flatMap((stage) =>
+    stage.tasks.map(({ task, name }) => ({ task, step: name, path: `${stage.name}/${name}`, stage })),
+  );
+}
+
+/** Whether people may mean it by this name: its own, STAGE/STEP or STAGE.STEP. */
+export function isNamed({ step, path }: Pick<TaskPlace, 'step' | 'path'>, name: string): boolean {
+  return [step, path, path.replace('/', '.')].includes(name);
+}

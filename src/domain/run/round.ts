@@ -14,6 +14,7 @@ import { gateCounts, type GatePosition } from '../gate/gate-position.ts';
 import { isPassedBy, type TaskDecision } from './conditions.ts';
 import { PLAN_OF_ONE_TASK, type RunPlan } from './plan.ts';
 import type { StepOutputs } from './step-outputs.ts';
+import type { StepSkip } from './step-skip.ts';
 
 /** A task as it is stored, with the executions that it has now: those that wait again among them. */
 export interface TaskBefore {
@@ -26,6 +27,8 @@ export interface TaskBefore {
   readonly decision?: TaskDecision;
   /** Of a gate, which has no executions. */
   readonly isGate?: boolean;
+  /** Somebody has wanted it skipped: that holds until it is opened anew itself. */
+  readonly skip?: StepSkip;
 }
 
 /** A gate as it is stored. One that is done again is as if it had never had a turn: it is asked for its conditions too. */
@@ -77,25 +80,27 @@ export function roundOpened(
   );
   const isPassed = ({ state, decision }: TaskBefore): boolean =>
     state === 'skipped' && decision !== undefined && isPassedBy(decision);
-  const standing = (task: number): TaskBefore & { readonly isPassed: boolean } => {
+  const standing = (task: number): TaskBefore & { readonly isPassed: boolean; readonly isToSkip: boolean } => {
     const one = before.get(task)!;
-    return { ...one, isPassed: isPassed(one) };
+    return { ...one, isPassed: isPassed(one), isToSkip: one.skip !== undefined && !one.isAgain };
   };
   const stored = flowAsStored(run.plan ?? PLAN_OF_ONE_TASK, run.state, standing, {});
   const { flow, effects } = advanceFlow(stored, { kind: 'round', counts });
   const opened = new Set(effects.flatMap((effect) => (effect.kind === 'open-task' ? [effect.task] : [])));
   const tasks = flow.stages.flatMap((stage) =>
-    stage.tasks.map(({ task, state: to, counts: own }) => {
+    stage.tasks.map(({ task, state: to, counts: own, isPassed: isPassedNow, isToSkip }) => {
       const isOpened = opened.has(task) || (before.get(task)!.isAgain && to === 'running');
       const isFirst = opened.has(task) && !before.get(task)!.isAgain;
-      const { decision, hostCount, isGate } = before.get(task)!;
+      const { decision, hostCount, isGate, skip } = before.get(task)!;
+      const { skip: _, ...ofConditions } = decision ?? {};
+      const kept = totalOf(own) > 0 && Object.keys(ofConditions).length > 0 ? ofConditions : undefined;
       const ofCrew = isFirst ? { ...emptyCounts(), waiting: hostCount } : own;
       return {
         task,
         to,
         isOpened,
         counts: isGate ? emptyCounts() : ofCrew,
-        ...given({ decision: totalOf(own) > 0 ? decision : undefined }),
+        ...given({ decision: isPassedNow && isToSkip ? { ...kept, skip: skip! } : kept }),
       };
     }),
   );

@@ -23,6 +23,7 @@ import type { RunSpec } from './spec.ts';
 import type { HostOutcome } from './chosen-hosts.ts';
 import type { TaskDecision } from './conditions.ts';
 import { ToldOfTask, type DeclaredOutput, type StepOutputs, type ToldByOrdinal } from './step-outputs.ts';
+import type { StepSkip } from './step-skip.ts';
 import { itemSubject, subjectName, type Subject } from './subject.ts';
 
 export type TaskTerms = Pick<RunSpec, 'policy' | 'placement'>;
@@ -56,6 +57,8 @@ export interface SeedTask {
   readonly decision?: TaskDecision;
   /** Of a gate, which has no executions. */
   readonly gate?: SeedGate;
+  /** Somebody wants it skipped. */
+  readonly skip?: StepSkip;
 }
 
 /** What the plan says of a task. */
@@ -94,6 +97,8 @@ export class RunTask<Stream = unknown> {
   #subjects: readonly Subject[];
   /** Hosts of a task after it are chosen by what its own have told: that is kept. */
   isAsked = false;
+  /** Somebody wants it skipped, which has been heard while it was not over. */
+  skip: StepSkip | undefined;
   /** Its turn has come, and that is committed. */
   #isOpen: boolean;
   #stopping: StopKind | undefined;
@@ -132,6 +137,8 @@ export class RunTask<Stream = unknown> {
     this.limitExceeded =
       seed.state === 'stopping' &&
       !this.gate &&
+      // Then it is for that.
+      !seed.skip &&
       (!isCancelRequested || this.#admission(this.crew.changes.written, false).stop !== undefined);
     if (this.limitExceeded) this.#stopForFailures();
   }
@@ -240,6 +247,12 @@ export class RunTask<Stream = unknown> {
     if (this.#stopping) this.crew.stop(this.#stopping);
   }
 
+  /** What has its turn ends: what waits is cancelled, what is out is ended, nobody is asked any more. */
+  endSkipped(nowAt: number): void {
+    this.resume(nowAt);
+    this.stop(this.gate ? 'skip' : 'cancel');
+  }
+
   /** Nothing more is sent, and no time runs out for what waits; what is out goes on. */
   pause(): void {
     this.#isPaused = true;
@@ -254,7 +267,8 @@ export class RunTask<Stream = unknown> {
   /** An answer to another question than the present one changes nothing. @returns whether it was to this one. */
   answered({ turn, goesOn }: RolloutAnswer, now: Now): boolean {
     const { position } = this;
-    if (position?.phase !== 'asking' || position.turn !== turn || this.#stopping) return false;
+    // Of what is over, as of what a cancel has ended, nothing is asked any more.
+    if (position?.phase !== 'asking' || position.turn !== turn || this.#stopping || this.crew.isOver) return false;
     if (goesOn) {
       this.position = rolloutConfirmed(position, this.#standing(), now.ms);
       this.crew.letOut(this.#turnsEnd, now.at);

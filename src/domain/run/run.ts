@@ -29,6 +29,7 @@ import { gateMessage } from '../gate/gate-message.ts';
 import { gateCounts, type GatePosition } from '../gate/gate-position.ts';
 import type { RolloutPosition } from '../rollout/position.ts';
 import type { RunWrite, SeedRun, TaskWrite } from './run-write.ts';
+import type { StepSkip } from './step-skip.ts';
 import { SharedTerms } from './shared-terms.ts';
 import { type RolloutAnswer, RunTask, type SeedTask, type TaskTerms } from './run-task.ts';
 import { beyondOfRun, outputIn, outputsBytesOf, type StepOutput, type StepOutputs } from './step-outputs.ts';
@@ -162,6 +163,7 @@ export class Run<Stream = unknown> {
     if (run.pausedBy !== undefined && !isCancelRequested) this.pause(run.pausedBy);
     else if (this.#flow.isPaused && !isCancelRequested) this.resume(run.resumedBy ?? '', nowAt);
     if (isCancelRequested) this.cancel(run.cancelRequestedBy ?? '', nowAt, run.cancelForcedBy);
+    for (const { task, skip } of seeds) if (skip) this.skip(task, skip, nowAt);
     this.#isUndecided = this.#hasUndecided();
   }
 
@@ -190,6 +192,10 @@ export class Run<Stream = unknown> {
   /** How far the rollout of a task has come, as it is committed. */
   writtenPosition(task: number): RolloutPosition | undefined {
     return this.#writtenPositions.get(task);
+  }
+
+  writtenState(task: number): TaskState {
+    return this.#written.get(task)!;
   }
 
   writtenGate(task: number): GatePosition | undefined {
@@ -272,6 +278,21 @@ export class Run<Stream = unknown> {
     return isTaken;
   }
 
+  /** A step ends as skipped, or is passed over when its turn comes; what is over stays as it is. */
+  skip(task: number, skip: StepSkip, nowAt: number): void {
+    const own = this.#byTask.get(task);
+    if (!own || own.skip || isTerminalRun(this.#stateOf(task))) return;
+    own.skip = skip;
+    this.#advanceFlow({ kind: 'skip', task });
+    if (this.#stateOf(task) !== 'stopping') return;
+    own.endSkipped(nowAt);
+    this.#behind.add(task);
+  }
+
+  #stateOf(task: number): TaskState {
+    return this.#flow.stages.flatMap(({ tasks }) => tasks).find((one) => one.task === task)!.state;
+  }
+
   /** What is done finally goes on, also where it was paused; unless it is `forcedBy` somebody, with it or later. */
   cancel(by: string, nowAt: number, forcedBy?: string): void {
     const isForced = forcedBy !== undefined && this.cancelForcedBy === undefined;
@@ -329,7 +350,8 @@ export class Run<Stream = unknown> {
       const own = this.#fitting(task, one.outputsAfter(taken, isSettled(counts) && undecided === 0));
       if (own) this.#outputs.set(task, own);
       const isUnmet = own?.fault !== undefined;
-      told.push({ task, counts, undecided, isStopped, isHeld, isUnmet });
+      const isDecided = gate?.position?.phase === 'over' && gate.position.end !== 'skipped';
+      told.push({ task, counts, undecided, isStopped, isHeld, isUnmet, isDecided });
     }
     if (told.length > 0) this.#advanceFlow({ kind: 'progressed', tasks: told });
     const { state } = this.#flow;
@@ -411,7 +433,7 @@ export class Run<Stream = unknown> {
               gate,
               // What has told and is over still has told it.
               outputs: isTerminalRun(to) ? this.#outputs.get(task) : undefined,
-              decision: to === 'created' ? undefined : this.#conditions.of(task),
+              decision: to === 'created' ? undefined : this.#decisionOf(one),
               places: isOpened ? this.#subjects.of(task).places : undefined,
               items: isOpened ? this.#subjects.of(task).items : undefined,
             }),
@@ -419,6 +441,13 @@ export class Run<Stream = unknown> {
       }
     this.#toOpen.clear();
     return writes;
+  }
+
+  /** Where it was passed over since somebody wanted that, and for no other reason, with that. */
+  #decisionOf({ task, isPassed }: FlowTask): TaskDecision | undefined {
+    const decision = this.#conditions.of(task);
+    const { skip } = this.#byTask.get(task)!;
+    return isPassed && skip && !(decision && isPassedBy(decision)) ? { ...decision, skip } : decision;
   }
 
   /** Of a task that has just been opened nothing has been told yet: all of its executions wait. A gate has none. */
@@ -438,7 +467,8 @@ export class Run<Stream = unknown> {
     const { flow, effects } = advanceFlow(this.#flow, event, isNew ? undefined : this.#conditions);
     this.#flow = flow;
     for (const effect of effects) {
-      if (effect.kind === 'stop-task') this.#byTask.get(effect.task)!.stop(effect.how);
+      const own = 'task' in effect ? this.#byTask.get(effect.task) : undefined;
+      if (effect.kind === 'stop-task') own!.stop(own!.gate && own!.skip ? 'skip' : effect.how);
       else if (effect.kind === 'open-task') this.#toOpen.add(effect.task);
     }
   }

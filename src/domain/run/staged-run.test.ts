@@ -118,6 +118,18 @@ describe('a run in batches', () => {
     expect([world.position, out(world)]).toMatchObject([{ phase: 'asking', turn: 2 }, []]);
   });
 
+  it('takes no answer once what asks has been cancelled, whoever reads it then', () => {
+    const world = new RolloutWorld(3, { batches: batches('1'), between: { kind: 'ask' } });
+    world.settle();
+    endAll(world);
+    world.cancel();
+    world.settle();
+    world.takeOver();
+    const now = { at: world.at, ms: world.at };
+    expect([world.state, world.position?.phase]).toEqual(['cancelled', 'asking']);
+    expect(world.run.answered(0, { turn: 1, goesOn: true, by: 'somebody' }, now)).toBe(false);
+  });
+
   it('asks when more have failed than may, drains meanwhile, and lets those pass that somebody has let pass', () => {
     const limit = { maxFailed: { kind: 'count', count: 0 }, onMaxFailed: 'pause' } as const;
     const world = new RolloutWorld(6, { batches: batches('3'), concurrency: 2, ...limit });

@@ -16,6 +16,7 @@ import { executionRoutes } from './runs/executions.ts';
 import { outputValueRoutes } from './runs/output-values.ts';
 import { noticeRoutes } from './notices/notices.ts';
 import { runStartRoutes } from './runs/run-start.ts';
+import { runStepRoutes } from './runs/run-steps.ts';
 import { runRoutes } from './runs/runs.ts';
 import { tokenRoutes } from './tokens/tokens.ts';
 import { upgradeRoutes } from './upgrades/upgrades.ts';
@@ -23,6 +24,7 @@ import { workerRoutes } from './workers/workers.ts';
 
 export const operations: readonly Operation[] = [
   ...runStartRoutes,
+  ...runStepRoutes,
   ...runRoutes,
   ...executionRoutes,
   ...outputValueRoutes,

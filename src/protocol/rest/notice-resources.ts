@@ -16,7 +16,8 @@ const on = z
   .min(1)
   .max(NOTICE_EVENTS.length)
   .describe(
-    'Of what: lost is that hosts were lost; recovered, that it succeeded where it had failed before; late, that it is under way still; asks, that it waits for an answer',
+    'Of what: lost is that hosts were lost; recovered, that it succeeded where it had failed before; late, that it is under way still; ' +
+      'asks, that it waits for an answer',
   );
 const lostShare = z.int().min(0).max(99).describe('Of the hosts, in percent: lost is more than that; default: any');
 const line = checked(limits.nameLengthMax, lineFault);

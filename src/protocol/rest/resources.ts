@@ -264,6 +264,15 @@ export const RunAnswered = Run.extend({
     .describe('What the answer came to'),
 }).meta({ id: 'RunAnswered' });
 
+export const RunStepSaid = z
+  .strictObject({
+    step: text(2 * limits.nameLengthMax + 1)
+      .min(1)
+      .describe('Its name, STAGE/STEP or STAGE.STEP'),
+    reason: text(limits.reasonLengthMax).default(''),
+  })
+  .meta({ id: 'RunStepSaid' });
+
 export const RunRetry = z
   .strictObject({ states: z.array(z.enum(TERMINAL_EXECUTION_STATES)).min(1).max(TERMINAL_EXECUTION_STATES.length) })
   .meta({ id: 'RunRetry' });

@@ -166,6 +166,10 @@ export const RunStep = TaskSettings.partial()
       .optional()
       .describe('What the condition of its stage and its own have come to, once its turn had come'),
     skippedBecause: z.string().optional().describe('Why it was passed over, so that what needs it goes on'),
+    skip: z
+      .object({ by: z.string(), reason: z.string(), at: instant })
+      .optional()
+      .describe('Somebody wants it skipped, or has had it skipped'),
     approval: RunApproval.optional().describe('Of a step that asks people; it has no settings of what is carried out'),
     wait: RunWait.optional().describe('Of a step that lets time pass; it has none either'),
     rollout: RunRollout.optional().describe('How far it has come, where it goes in batches or may ask'),

@@ -15,6 +15,7 @@ import type { RunPlan } from '../../domain/run/plan.ts';
 import type { RolloutAnswer } from '../../domain/run/run-task.ts';
 import type { RunSpec } from '../../domain/run/spec.ts';
 import type { StepOutputs } from '../../domain/run/step-outputs.ts';
+import type { StepSkip } from '../../domain/run/step-skip.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 import type { Fence } from './lease.ts';
 import type { Page } from './page.ts';
@@ -129,6 +130,8 @@ export interface TaskRecord {
   readonly decision?: TaskDecision;
   /** Of a gate: where it stands; absent before its turn in this round. */
   readonly gate?: GatePosition;
+  /** Somebody wants it skipped, or has had it skipped: that it came to is in its decision. */
+  readonly skip?: StepSkip;
   /** What people have said to the approval that it is, in their order. */
   readonly approvals?: readonly ApprovalAnswer[];
 }
@@ -195,6 +198,13 @@ export interface RunStore {
     seen: number,
     audit: AuditEntry,
   ): Promise<'answered' | 'changed' | 'stale' | 'not-found'>;
+  /** Marks the wish that a step of a run with a plan is skipped, while it is not over; the owner acts. */
+  runSkip(
+    id: RunId,
+    task: number,
+    skip: StepSkip,
+    audit: AuditEntry,
+  ): Promise<'requested' | 'already-requested' | 'step-over' | 'already-finished' | 'not-found'>;
   /**
    * Opens round + 1 over the executions in `states`: their settled attempts move to the history, attempt + 1 waits. With `failed` also
    * those that succeeded of tasks that have failed by their outputs (`isRepeatedWhole`).

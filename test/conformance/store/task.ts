@@ -126,6 +126,45 @@ export function taskConformance(world: () => StoreWorld): void {
     });
   });
 
+  describe('a step that somebody wants skipped', () => {
+    const skip = { by: 'tester', reason: 'r', atMs: 8 };
+    const ask = (id: RunId, number: number): Promise<string> => world().store.runSkip(id, number, skip, audit);
+
+    it('is marked once while it is not over, is heard of by its owner, and is forgotten when it is done again', async () => {
+      const { store } = world();
+      const { id, fence } = await planned(world());
+      expect([await ask(id, 0), await ask(id, 0), await ask(id, 1), await ask(id, 9)]).toEqual([
+        'requested',
+        'already-requested',
+        'requested',
+        'not-found',
+      ]);
+      const tasks = (await store.runFetch(id))!.tasks!;
+      expect(tasks.map((task) => task.skip)).toEqual([skip, skip, undefined]);
+      expect((await store.runSeed(id))!.tasks.map((task) => task.skip)).toEqual([skip, skip, undefined]);
+      const { runs } = await store.ownerLook(fence.serverId);
+      expect(runs.find((one) => one.id === id)?.answers).toBe(2);
+      const counts = { ...emptyCounts(), cancelled: 2 };
+      await store.ownerCommit({
+        fence,
+        executions: [done(id, 0, { to: 'cancelled' }), done(id, 1, { to: 'cancelled' })],
+        tasks: [
+          { runId: id, task: 0, to: 'skipped', counts, decision: { skip }, seq: 2 },
+          ...[1, 2].map((task) => ({ runId: id, task, to: 'skipped' as const, counts: emptyCounts(), seq: 2 })),
+        ],
+        runs: [{ runId: id, to: 'failed', counts, finishedAtMs: 9, seq: 2 }],
+        timeline: [],
+      });
+      expect([await ask(id, 0), await ask(id, 2)]).toEqual(['step-over', 'step-over']);
+      expect((await store.runFetch(id))!.tasks![0]).toMatchObject({ state: 'skipped', decision: { skip } });
+      await store.runRetry(id, ['cancelled'], audit);
+      const again = (await store.runFetch(id))!.tasks!;
+      expect(again.map((task) => task.skip)).toEqual([undefined, skip, undefined]);
+      expect(again[0]).toMatchObject({ state: 'running' });
+      expect(again[0]).not.toHaveProperty('decision');
+    });
+  });
+
   describe('a step that has failed by its outputs', () => {
     it('is repeated whole by a round that repeats what has failed, and by no other', async () => {
       const { store } = world();

@@ -30,6 +30,7 @@ export type SimulableStore = Pick<
   | 'runPauseRequest'
   | 'runResumeRequest'
   | 'runAnswer'
+  | 'runSkip'
   | 'runApprove'
   | 'runRoundStarter'
   | 'runRetry'
@@ -134,6 +135,11 @@ export function createMemoryStore(
     async runRoundStarter(id) {
       const row = tables.runs.get(id);
       return row?.isActive ? row.principal : undefined;
+    },
+    async runSkip(id, task, skip, audit) {
+      const answer = runs.runSkip(tables, id, { task, skip }, audit);
+      if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);
+      return answer;
     },
     async runApprove(id, task, said, seen, audit) {
       const answer = runs.runApprove(tables, id, { task, answer: said, seen }, audit);

@@ -40,7 +40,7 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
   return {
     run: { ...run },
     tasks: row.tasks.map(
-      ({ sealedSecrets, openedAtMs, position, answer, outputs, decision, gate, approvals, ...task }, number) => ({
+      ({ sealedSecrets, openedAtMs, position, answer, outputs, decision, gate, approvals, skip, ...task }, number) => ({
         task: number,
         spec: specOf(tables, row.tasks[number]!),
         state: run.plan ? task.state : run.state,
@@ -54,6 +54,7 @@ export function runSeed(tables: MemoryTables, id: RunId): RunSeed | undefined {
           decision,
           gate,
           approvals,
+          skip,
           told: declaring.has(number) && (asked.has(number) || !isDrawn(task)) ? toldOf(row, number) : undefined,
         }),
       }),

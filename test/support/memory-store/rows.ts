@@ -1,4 +1,5 @@
 /** What a store in memory holds: the tables that owner, fleet and creation of runs use, as maps of rows that are changed in place. */
+import type { StepSkip } from '../../../src/domain/run/step-skip.ts';
 import type { AgentId, HostId, RunId, ServerId, WorkerId } from '../../../src/base/ids.ts';
 import { PARTITION_COUNT } from '../../../src/domain/run/partition.ts';
 import type { AgentSessionRecord } from '../../../src/domain/agent/session-rule.ts';
@@ -50,6 +51,7 @@ export interface TaskRow {
   decision?: TaskDecision;
   gate?: GatePosition;
   approvals?: ApprovalAnswer[];
+  skip?: StepSkip;
 }
 
 export interface RunRow {

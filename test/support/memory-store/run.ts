@@ -1,4 +1,5 @@
 /** Runs of a store in memory: created, read, cancelled and retried, as `store/postgres/run/` does it. */
+import { canSkip, type StepSkip } from '../../../src/domain/run/step-skip.ts';
 import { assert } from '../../../src/base/assert.ts';
 import { given } from '../../../src/base/given.ts';
 import { runIdTimeMs, type RunId } from '../../../src/base/ids.ts';
@@ -178,9 +179,9 @@ export function runFetch(tables: MemoryTables, id: RunId): RunRecord | undefined
   const { run } = row;
   const tasks = row.tasks.map((task, number): TaskRecord => {
     const { state, counts } = run.plan ? task : run;
-    const { openedAtMs, position, answer, outputs, decision, gate, approvals } = run.plan ? task : {};
+    const { openedAtMs, position, answer, outputs, decision, gate, approvals, skip } = run.plan ? task : {};
     const hostCount = (run.plan && totalOf(task.counts)) || task.subjects.length;
-    const progress = given({ openedAtMs, position, answer, outputs, decision, gate, approvals });
+    const progress = given({ openedAtMs, position, answer, outputs, decision, gate, approvals, skip });
     return { task: number, spec: specOf(tables, task), state, counts, hostCount, ...progress };
   });
   return { ...run, tasks };
@@ -284,6 +285,24 @@ export function runApprove(
   return 'answered';
 }
 
+export function runSkip(
+  tables: MemoryTables,
+  id: RunId,
+  { task: number, skip }: { readonly task: number; readonly skip: StepSkip },
+  audit: AuditEntry,
+): Awaited<ReturnType<RunStore['runSkip']>> {
+  const row = tables.runs.get(id);
+  const task = row?.run.plan ? row.tasks[number] : undefined;
+  if (!row || !task) return 'not-found';
+  if (!canSkip(task.state)) return 'step-over';
+  if (task.skip) return 'already-requested';
+  if (!row.isActive) return 'already-finished';
+  task.skip = skip;
+  row.answers++;
+  tables.audit.push(audit);
+  return 'requested';
+}
+
 export function runRetry(
   tables: MemoryTables,
   id: RunId,
@@ -318,13 +337,13 @@ export function runRetry(
   const opened = roundOpened(
     run,
     new Map(
-      row.tasks.map(({ state, subjects, decision }, task) => [
+      row.tasks.map(({ state, subjects, decision, skip }, task) => [
         task,
         {
           state: run.plan ? state : from,
           hostCount: subjects.length,
           ...(gates[task] ?? { counts: countsOf(row, task), isAgain: again.has(task) }),
-          ...given({ decision }),
+          ...given({ decision, skip }),
         },
       ]),
     ),
@@ -336,6 +355,7 @@ export function runRetry(
     roundStartedAtMs: nowMs,
     seq,
   });
+  for (const [task, one] of row.tasks.entries()) if (again.has(task) || gates[task]?.isAgain) delete one.skip;
   if (run.plan)
     for (const { isOpened, ...task } of opened.tasks) {
       const change = { runId: id, seq, ...task, ...given({ openedAtMs: isOpened ? nowMs : undefined }) };

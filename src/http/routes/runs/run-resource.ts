@@ -10,6 +10,7 @@ import { needsText } from '../../../domain/placement/needs.ts';
 import { batchEnds, batchesText } from '../../../domain/rollout/batches.ts';
 import { failureLimitText } from '../../../domain/rollout/failure-limit.ts';
 import { dueMsOf } from '../../../domain/rollout/position.ts';
+import { isTerminalRun } from '../../../domain/flow/run-machine.ts';
 import { passedBecause, type TaskDecision, type Verdict } from '../../../domain/run/conditions.ts';
 import { rowsText, statusesText } from '../../../domain/crew/outcome.ts';
 import type { RunSpec } from '../../../domain/run/spec.ts';
@@ -91,6 +92,7 @@ function stageResource(
         ...outputsOf(outputs),
         ...given({ condition: when?.text, chooses: chooses?.text, each: each && eachText(each, plan) }),
         ...decisionOf(decision),
+        ...skipOf(tasks[task]!),
         ...given({ openedAt: instant(openedAtMs), rollout: rolloutResource(tasks[task]!) }),
         ...gateResource(tasks[task]!),
         ...settingsOf(spec),
@@ -126,6 +128,13 @@ function decisionOf(
   };
 }
 
+/** Of a step that came to another end before, nothing is told of it. */
+function skipOf({ state, skip, decision }: TaskRecord): Pick<z.infer<typeof detail.RunStep>, 'skip'> {
+  if (!skip || (isTerminalRun(state) && !decision?.skip)) return {};
+  const { by, reason, atMs } = skip;
+  return { skip: { by, reason, at: instant(atMs)! } };
+}
+
 function verdictOf({ isMet, seen }: Verdict): { met: boolean; values: Record<string, string | null> } {
   return { met: isMet, values: Object.fromEntries(seen) };
 }
@@ -146,6 +155,7 @@ type Settings = Omit<
   | 'chooses'
   | 'decision'
   | 'skippedBecause'
+  | 'skip'
   | 'rollout'
   | 'approval'
   | 'wait'

@@ -155,6 +155,8 @@ CREATE TABLE task (
   position jsonb, answer jsonb,
   -- Of an approval or a wait, which have no executions: where it stands (src/domain/gate/gate-position.ts), and what people have said to it.
   gate jsonb, approvals jsonb,
+  -- Somebody wants it skipped, or has had it skipped: src/domain/run/step-skip.ts.
+  skip jsonb,
   CHECK (gate->>'phase' IN ('asking', 'waiting', 'over')),
   CHECK (gate->>'end' IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')),
   CHECK ((gate->>'phase' = 'over') = (gate->>'end' IS NOT NULL)),

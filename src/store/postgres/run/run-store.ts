@@ -5,6 +5,7 @@ import type { RunRecord, RunStore } from '../../contract/run.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { Together } from '../together.ts';
 import { runApprove, runRoundStarter } from './run-approve.ts';
+import { runSkip } from './run-skip.ts';
 import { runCreateMany, type Creation } from './run-create.ts';
 import {
   runAnswer,
@@ -65,6 +66,11 @@ export function runStore({ pool, ownPool, hints, now }: StoreParts): RunStore {
       const written = await runApprove(pool, id, { task, answer, seen }, entry, now());
       if (written === 'answered') hints.notify('run', id);
       return written;
+    },
+    async runSkip(id, task, skip, entry) {
+      const answer = await runSkip(pool, id, { task, skip }, entry, now());
+      if (answer === 'requested' || answer === 'already-requested') hints.notify('run', id);
+      return answer;
     },
     async runRetry(id, states, entry, seen) {
       const answer = await runRetry(pool, id, { states, ...given({ seen }) }, entry, now());

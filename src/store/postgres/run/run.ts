@@ -243,7 +243,15 @@ export async function runRetry(
        WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
       [id, nowMs, JSON.stringify(opened.counts), seq, opened.state],
     );
-    if (run.plan) await tasksReopen(tx, { id, seq, nowMs }, opened);
+    if (run.plan) {
+      await tasksReopen(tx, { id, seq, nowMs }, opened);
+      // What is done again was chosen to be.
+      const chosen = [...before].flatMap(([task, { isAgain }]) => (isAgain ? [task] : []));
+      await tx.query('UPDATE task SET skip = NULL WHERE run_id = $1 AND task = ANY ($2::int[]) AND skip IS NOT NULL', [
+        id,
+        chosen,
+      ]);
+    }
     await tx.query('INSERT INTO run_active (run_id, partition, round, principal, bytes) VALUES ($1, $2, $3, $4, $5)', [
       id,
       run.partition,
@@ -293,7 +301,7 @@ async function tasksBefore(
         ...(isGate(specOf(row).work)
           ? gateBefore(row.state, row.gate ?? undefined, states)
           : { counts: countsOf(row.task), isAgain: again.has(row.task) }),
-        ...given({ decision: row.decision ?? undefined }),
+        ...given({ decision: row.decision ?? undefined, skip: row.skip ?? undefined }),
       },
     ]),
   );

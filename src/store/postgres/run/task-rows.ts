@@ -9,6 +9,7 @@ import type { TaskDecision } from '../../../domain/run/conditions.ts';
 import type { StepOutputs } from '../../../domain/run/step-outputs.ts';
 import type { RolloutPosition } from '../../../domain/rollout/position.ts';
 import type { RolloutAnswer } from '../../../domain/run/run-task.ts';
+import type { StepSkip } from '../../../domain/run/step-skip.ts';
 import type { Subject } from '../../../domain/run/subject.ts';
 import type { RunRecord, TaskRecord } from '../../contract/run.ts';
 import { dayOfRun } from '../day.ts';
@@ -28,6 +29,7 @@ export interface TaskRow extends SpecRow {
   decision: TaskDecision | null;
   gate: GatePosition | null;
   approvals: ApprovalAnswer[] | null;
+  skip: StepSkip | null;
   subjects: number;
   host_count: number;
 }
@@ -36,7 +38,8 @@ export async function taskRows(db: Executor, id: RunId): Promise<readonly TaskRo
   const { rows } = await db.query<TaskRow>({
     name: 'tasks-fetch',
     text: `SELECT ${SPEC_COLUMNS}, task.task, task.sealed_secrets, task.state, task.counts, task.opened_at_ms, task.outputs,
-             task.position, task.answer, task.decision, task.gate, task.approvals, task.subjects, cardinality(list.host_ids) AS host_count
+             task.position, task.answer, task.decision, task.gate, task.approvals, task.skip,
+             task.subjects, cardinality(list.host_ids) AS host_count
            FROM ${SPEC_TABLES} JOIN run_subjects list ON list.run_id = task.run_id AND list.list = task.subjects
            WHERE task.run_id = $1
            ORDER BY task.task`,
@@ -60,7 +63,7 @@ export function taskRecord(row: TaskRow): TaskRecord {
 /** What is there once it has its turn. */
 export function progressOf(
   row: TaskRow,
-): Pick<TaskRecord, 'openedAtMs' | 'position' | 'answer' | 'outputs' | 'decision' | 'gate' | 'approvals'> {
+): Pick<TaskRecord, 'openedAtMs' | 'position' | 'answer' | 'outputs' | 'decision' | 'gate' | 'approvals' | 'skip'> {
   return given({
     openedAtMs: row.opened_at_ms ?? undefined,
     position: row.position ?? undefined,
@@ -69,6 +72,7 @@ export function progressOf(
     decision: row.decision ?? undefined,
     gate: row.gate ?? undefined,
     approvals: row.approvals ?? undefined,
+    skip: row.skip ?? undefined,
   });
 }
 
