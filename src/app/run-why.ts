@@ -1,9 +1,13 @@
-/** Why tasks without hosts of a run wait, as workers are now, and by what the workers of those that went out were chosen. */
+/**
+ * Why what waits of a run does so, as hosts and workers are now, and by what the workers of tasks without hosts that went out were
+ * chosen.
+ */
 import { given } from '../base/given.ts';
 import { tasksOf } from '../domain/run/plan.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Caller } from './caller.ts';
 import type { AppContext } from './context.ts';
+import { hostWaitsBecause, type WaysToHosts } from './host-waits.ts';
 import { runShow } from './run-view.ts';
 
 /** Each list has the first so many. */
@@ -18,6 +22,12 @@ export interface RunWhy {
     readonly workers: number;
     readonly why: string;
   }[];
+  readonly hosts: readonly {
+    readonly task: number;
+    readonly step?: string;
+    readonly host: string;
+    readonly why: string;
+  }[];
   readonly chosen: readonly {
     readonly task: number;
     readonly step?: string;
@@ -29,7 +39,7 @@ export interface RunWhy {
 
 /** Throws `run-not-found`. */
 export async function runWhy(
-  ctx: AppContext & { readonly fleet: Pick<Fleet, 'workersFor'> },
+  ctx: AppContext & { readonly fleet: Pick<Fleet, 'workersFor'> & WaysToHosts },
   caller: Caller,
   id: string,
 ): Promise<RunWhy> {
@@ -43,12 +53,20 @@ export async function runWhy(
     const { count: workers, why } = ctx.fleet.workersFor(choice);
     return [{ task, ...given({ step: names.get(task) }), workers, why }];
   });
+  const isPaused = run.pausedBy !== undefined || run.state === 'paused';
+  const hosts = items.flatMap(({ task, subject }) => {
+    const placement = tasks[task]?.spec.placement;
+    if (subject.kind !== 'host' || !placement) return [];
+    const why = hostWaitsBecause(subject.id, placement.via, isPaused, ctx.fleet);
+    return [{ task, ...given({ step: names.get(task) }), host: subject.name, why }];
+  });
   const entries = await ctx.store.timelineList(run.id, { limit: TIMELINE_READ, afterSeq: 0 });
   const chosen = entries.flatMap(({ kind, detail }) =>
     kind === 'dispatched' ? ((detail.chosen ?? []) as readonly RunWhy['chosen'][number][]) : [],
   );
   return {
     waiting: waiting.slice(0, TOLD_MAX),
+    hosts: hosts.slice(0, TOLD_MAX),
     chosen: chosen.slice(-TOLD_MAX).map((one) => ({ ...one, ...given({ step: names.get(one.task) }) })),
   };
 }

@@ -3189,6 +3189,14 @@ export interface components {
                 /** @description How many of all, and by what the others would not: 0 of 12 workers: 8 are not meant, 4 have too little memory free */
                 why: string;
             }[];
+            /** @description Hosts that wait, the first hundred */
+            hosts: {
+                task: number;
+                step?: string;
+                host: string;
+                /** @description As hosts and workers are now */
+                why: string;
+            }[];
             /** @description Those that went out, the last hundred */
             chosen: {
                 task: number;

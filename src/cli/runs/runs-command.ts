@@ -287,6 +287,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     if (!every && executions.length >= SHOWN_MAX) break;
   }
   const { executorName } = await import('../../domain/run/executor.ts');
+  const waits = flags.json ? undefined : await waitsOf(session, run.id, executions);
   const { stageLines } = await import('./stage-text.ts');
   const { timelineText } = await import('./timeline-text.ts');
   const { valuesText } = await import('./values-command.ts');
@@ -336,7 +337,7 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
       tookText(e.startedAt, e.finishedAt),
       String(e.stdout.size),
       String(e.stderr.size),
-      `${e.detail ?? ''}${e.settledLate ? ' (settled late)' : ''}`,
+      `${e.detail ?? waits?.get(waitKey(e)) ?? ''}${e.settledLate ? ' (settled late)' : ''}`,
     ]);
     const told = valuesText(flags, executions.flatMap(toldOf), steps);
     const hosts =
@@ -372,6 +373,21 @@ function everySucceeded({ state, counts, job }: Run): string {
   if (job === undefined) return 'every host succeeded (--all lists them)';
   const which = isTerminalRun(state) ? 'every execution' : 'every execution so far';
   return `${which} succeeded (--all lists them)`;
+}
+
+const waitKey = ({ task, host }: { readonly task: number; readonly host?: string | undefined }): string =>
+  `${task} ${host ?? ''}`;
+
+/** Why those wait that do, as hosts and workers are now; nothing where a server does not tell it. */
+async function waitsOf(
+  { client }: ReturnType<typeof openSession>,
+  runId: string,
+  executions: readonly Execution[],
+): Promise<ReadonlyMap<string, string>> {
+  if (!executions.some(({ state }) => state === 'waiting')) return new Map();
+  const { data } = await client.GET('/api/v1/runs/{runId}/why', { params: { path: { runId } } });
+  const tasks = data?.waiting.map((one) => [waitKey(one), `would take it now: ${one.why}`] as const);
+  return new Map([...(tasks ?? []), ...(data?.hosts.map((one) => [waitKey(one), one.why] as const) ?? [])]);
 }
 
 /** By whom a task without hosts is carried out. */

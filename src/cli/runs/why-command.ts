@@ -1,7 +1,8 @@
-/** `drover runs why`: what keeps tasks without hosts waiting, and by what the workers of others were chosen. */
+/** `drover runs why`: what keeps hosts and tasks without hosts waiting, and by what the workers of others were chosen. */
 import { dataOf } from '@drover/sdk';
 import { answer, type AnswerFlags } from '../command.ts';
 import { openSession } from '../servers/session.ts';
+import { foldNames } from '../../domain/target/fold-names.ts';
 import { plainText } from '../text-width.ts';
 import { runIdOf } from './run-id.ts';
 
@@ -20,7 +21,12 @@ export async function why(id: string, flags: AnswerFlags): Promise<void> {
   const nameOf = (worker: string): string => workers.items.find((one) => one.id === worker)?.name ?? worker;
   const stepOf = ({ step }: { readonly step?: string }): string => (step === undefined ? '' : `${step}: `);
   const text = (): string => {
+    const alike = Map.groupBy(told.hosts, (one) => `${stepOf(one)}\0${one.why}`);
     const lines = [
+      ...[...alike.values()].map((hosts) => {
+        const names = foldNames(hosts.map(({ host }) => host));
+        return `${stepOf(hosts[0]!)}${names} waits: ${hosts[0]!.why}`;
+      }),
       ...told.waiting.map((one) => `${stepOf(one)}waits; would take it now: ${one.why}`),
       ...told.chosen.map((one) => {
         const scores = Object.entries(one.scores ?? {}).map(([name, score]) => `${name} ${score}`);
@@ -30,7 +36,7 @@ export async function why(id: string, flags: AnswerFlags): Promise<void> {
       }),
     ];
     if (lines.length === 0)
-      return `Nothing of it waits for a worker, and none was chosen for it. How it stands on each host, and why: drover runs show ${runId}`;
+      return `Nothing of it waits, and no worker was chosen for it. How it stands on each host, and why: drover runs show ${runId}`;
     return countedLines(lines.map(plainText)).join('\n');
   };
   await answer(flags, told, text, () => runId);

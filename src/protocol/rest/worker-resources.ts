@@ -25,6 +25,16 @@ export const RunWhy = z
         }),
       )
       .describe('Tasks without hosts that wait, the first hundred'),
+    hosts: z
+      .array(
+        z.object({
+          task: z.int(),
+          step: z.string().optional(),
+          host: z.string(),
+          why: z.string().describe('As hosts and workers are now'),
+        }),
+      )
+      .describe('Hosts that wait, the first hundred'),
     chosen: z
       .array(
         z.object({

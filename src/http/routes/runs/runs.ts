@@ -81,8 +81,8 @@ export const runRoutes = [
     response: RunWhy,
     errors: ['run-not-found'],
     async handle({ ctx, caller, params }) {
-      const { waiting, chosen } = await runWhy(ctx, caller, params.runId);
-      return { waiting: [...waiting], chosen: [...chosen] };
+      const { waiting, hosts, chosen } = await runWhy(ctx, caller, params.runId);
+      return { waiting: [...waiting], hosts: [...hosts], chosen: [...chosen] };
     },
   }),
   operation({
