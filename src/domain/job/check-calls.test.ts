@@ -46,6 +46,15 @@ describe('a step that is a call', () => {
     ).toEqual([]);
   });
 
+  it('declares no output that nothing tells', () => {
+    expect(faultsOf(http('extract: { id: /id }'), 'outputs: [{ name: id }, { name: idd }, { name: status }]')).toEqual([
+      expect.stringMatching(
+        /^2:37 job-reference-unknown: Nothing tells "idd": .*tells status, id\. Did you mean "?id"?\?/,
+      ),
+    ]);
+    expect(faultsOf("http: { url: 'https://api.example/' }", 'outputs: [{ name: id, from: sum }]')).toHaveLength(1);
+  });
+
   it('takes an address out of parameters', () => {
     for (const url of [
       '${{ params.base }}',

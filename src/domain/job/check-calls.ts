@@ -1,7 +1,7 @@
 /** Steps that are calls: what goes with one, and what its texts name. */
 import { meantText, nearest } from '../../base/nearest.ts';
 import { CALL_NAMES, CALL_STEPS, type CallName } from './calls/call-steps.ts';
-import type { TreeEntry, TreeNode } from './document-tree.ts';
+import { entriesOf, itemsOf, type TreeEntry, type TreeNode } from './document-tree.ts';
 import { quoted, type JobFaults } from './job-fault.ts';
 import type { KnownParameter } from './parameter.ts';
 import { parseCallTemplate, secretsOf, type CallTemplate } from './template.ts';
@@ -52,6 +52,16 @@ export function checkCallTogether(
       `secrets are variables of scripts; in the texts of ${name} a secret stands as \${{ secrets.NAME }}.`,
     );
   for (const { at, detail } of CALL_STEPS[name].faults(entry.node)) faults.add(at, 'bad-input', detail);
+  const told = CALL_STEPS[name].tells(entry.node);
+  for (const output of itemsOf(entries.get('outputs')?.node)) {
+    const said = entriesOf(output).get('name')?.node;
+    if (typeof said?.value !== 'string' || told.includes(said.value)) continue;
+    faults.add(
+      said.at,
+      'job-reference-unknown',
+      `Nothing tells ${quoted(said.value)}: extract it, or leave it out. It tells ${told.join(', ')}.${meantText(nearest(said.value, told))}`,
+    );
+  }
 }
 
 export interface CallTexts {

@@ -11,6 +11,8 @@ export interface CallStep<Said, W extends CallWork> {
   texts(node: TreeNode): readonly TreeNode[];
   /** What is wrong with it that neither its shape nor its work says. */
   faults(node: TreeNode): readonly { readonly at: number; readonly detail: string }[];
+  /** Names of the output values that it may tell. */
+  tells(node: TreeNode): readonly string[];
   work(said: Said, filled: FillCallText): W;
 }
 

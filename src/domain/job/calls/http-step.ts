@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { callLimits } from '../../../base/call-limits.ts';
 import { given } from '../../../base/given.ts';
 import type { CallPart, CallText } from '../../work/call-text.ts';
-import { HTTP_METHODS, type HttpWork } from '../../work/http.ts';
+import { HTTP_METHODS, STATUS_VALUE, type HttpWork } from '../../work/http.ts';
 import { entriesOf, itemsOf, type TreeNode } from '../document-tree.ts';
 import { callTlsShape } from './call-tls-shape.ts';
 import type { CallStep, FillCallText } from './call-step.ts';
@@ -56,6 +56,7 @@ export const HTTP_STEP: CallStep<HttpSaid, HttpWork> = {
       })),
     ];
   },
+  tells: (node) => [STATUS_VALUE, ...entriesOf(entriesOf(node).get('extract')?.node).keys()],
   work({ method, url, headers = {}, body, json, redirects = REDIRECTS_DEFAULT, extract = {}, tls }, filled) {
     const sent =
       json !== undefined

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { callLimits } from '../../../base/call-limits.ts';
 import { given } from '../../../base/given.ts';
-import { SQL_MODES, type SqlValue, type SqlWork } from '../../work/sql.ts';
+import { ROWS_VALUE, SQL_MODES, type SqlValue, type SqlWork } from '../../work/sql.ts';
 import { entriesOf, itemsOf, type TreeNode } from '../document-tree.ts';
 import { outputsIn, paramsOf, parseCallTemplate, secretsOf } from '../template.ts';
 import { callTlsShape } from './call-tls-shape.ts';
@@ -68,6 +68,14 @@ export const SQL_STEP: CallStep<SqlSaid, SqlWork> = {
       ...itemsOf(entries.get('values')?.node)
         .filter(({ value }) => typeof value === 'number' && !isExact(value))
         .map(({ at }) => ({ at, detail: 'No number here holds that exactly: write it as a text.' })),
+    ];
+  },
+  tells(node) {
+    const entries = entriesOf(node);
+    return [
+      ROWS_VALUE,
+      ...entriesOf(entries.get('extract')?.node).keys(),
+      ...entriesOf(entries.get('extract_all')?.node).keys(),
     ];
   },
   work(said, filled) {
