@@ -179,24 +179,33 @@ async function rolloutAnswer(
   return run.job === undefined ? {} : { step: path };
 }
 
+/**
+ * The ids of whoever has begun the run, and its present round. Where another round is begun meanwhile, whatever asks asks anew, and an
+ * answer of before is to nothing any more.
+ */
+export async function startersOf(
+  { store }: Pick<AppContext, 'store'>,
+  { id, createdBy }: RunRecord,
+): Promise<readonly (string | undefined)[]> {
+  return [createdBy.id, await store.runRoundStarter(id)];
+}
+
 /** Undefined where it was answered meanwhile: then it is judged anew. */
 async function approvalAnswer(
   ctx: AppContext,
   caller: Caller,
-  { id, createdBy }: RunRecord,
+  run: RunRecord,
   { task, path, askedMs, work, answers }: ApprovalQuestion,
   { goesOn: isYes, reason }: RunAnswerSaid,
 ): Promise<Answered | undefined> {
   const by = { id: caller.actor.id, name: caller.actor.name };
-  // Where another round is begun meanwhile, it asks anew, and this answer is to nothing any more.
-  const starters = [createdBy.id, await ctx.store.runRoundStarter(id)];
-  const taken = answerTaken(work, answers, { isYes, by }, starters);
+  const taken = answerTaken(work, answers, { isYes, by }, await startersOf(ctx, run));
   if (taken.kind === 'refused')
-    throw new DroverError('permission-denied', { detail: `Step ${path} of run ${id}: ${taken.why}.` });
+    throw new DroverError('permission-denied', { detail: `Step ${path} of run ${run.id}: ${taken.why}.` });
   const { count } = work;
   if (taken.kind === 'repeated') return { step: path, approvals: peopleFor(answers), count, repeated: true };
-  const audit = auditOf(caller, 'job.run.answer', `run/${id}`, { step: path, goesOn: isYes, reason });
+  const audit = auditOf(caller, 'job.run.answer', `run/${run.id}`, { step: path, goesOn: isYes, reason });
   const answer = { askedMs, isYes, by, reason, atMs: ctx.store.clock().nowMs() };
-  if ((await ctx.store.runApprove(id, task, answer, answers.length, audit)) !== 'answered') return undefined;
+  if ((await ctx.store.runApprove(run.id, task, answer, answers.length, audit)) !== 'answered') return undefined;
   return { step: path, approvals: peopleFor([...answers, answer]), count };
 }

@@ -1,7 +1,6 @@
 /** How a long-lived process begins and ends: signals, a parent that goes away, and one line that says what went wrong. */
 import { DroverError, errorCodeOf } from './errors.ts';
 import { exitOfError } from './exit-codes.ts';
-import { closeInheritedDescriptors } from './node-inherited.ts';
 import type { Log } from './log.ts';
 import { isAboutPath, systemWords } from './system-words.ts';
 
@@ -45,6 +44,8 @@ export function onStopSignal(log: Log, stop: () => Promise<void>): void {
 
 /** Runs a program's main function; a refusal or fault becomes one calm line and an exit code, a bug keeps its stack. */
 export async function runMain(main: () => Promise<void>): Promise<void> {
+  // Commands have others of this file, and start nothing that lasts.
+  const { closeInheritedDescriptors } = await import('./node-inherited.ts');
   closeInheritedDescriptors();
   try {
     await main();

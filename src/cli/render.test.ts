@@ -113,16 +113,17 @@ describe('a run that has more to come', () => {
   it('has its own words where its hosts are known, and once it is over', () => {
     const command = { id: 'r', hostCount: 4, state: 'running', counts: { succeeded: 1, waiting: 3 } } as const;
     expect(standingText(command, plain)).toBe('1 succeeded, 3 waiting of 4');
-    expect(verdictLine({ ...job, state: 'failed', counts: {}, durationMs: 5_000 }, plain)).toBe('failed in 5.0s  r');
-    expect(verdictLine({ ...job, state: 'skipped', counts: {} }, plain)).toBe('skipped: nothing to do  r');
-    expect(verdictLine({ ...job, state: 'succeeded', counts: { succeeded: 1 } }, plain)).toBe(
+    const over = { ...job, finishedAt: '2026-11-30T08:00:00Z' } as const;
+    expect(verdictLine({ ...over, state: 'failed', counts: {}, durationMs: 5_000 }, plain)).toBe('failed in 5.0s  r');
+    expect(verdictLine({ ...over, state: 'skipped', counts: {} }, plain)).toBe('skipped: nothing to do  r');
+    expect(verdictLine({ ...over, state: 'succeeded', counts: { succeeded: 1 } }, plain)).toBe(
       'succeeded: 1 succeeded of 1 execution  r',
     );
   });
 });
 
 describe('what is left of a run', () => {
-  const run = { id: 'r', hostCount: 3, job: {} };
+  const run = { id: 'r', hostCount: 3, job: {}, finishedAt: '2026-11-30T08:00:00Z' };
   it('is told beside a success that some steps did not need', () => {
     const line = verdictLine({ ...run, state: 'succeeded', counts: { succeeded: 4, failed: 1 } }, plain);
     expect(line).toBe(

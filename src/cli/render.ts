@@ -1,7 +1,7 @@
 /** How runs look on a terminal. Pure: text in, text out. */
 import { formatDurationMs } from '../base/duration.ts';
 import type { ExecutionState } from '../domain/crew/execution-machine.ts';
-import { isTerminalRun, type RunState } from '../domain/flow/run-machine.ts';
+import type { RunState } from '../domain/flow/run-machine.ts';
 import { cutText, padText, plainText, textWidth } from './text-width.ts';
 
 export interface Paint {
@@ -64,20 +64,21 @@ interface RunStanding {
   readonly counts: Readonly<Record<string, number>>;
   readonly hostCount: number;
   readonly job?: unknown;
+  readonly finishedAt?: string | undefined;
   /** Something of it waits for an answer. */
   readonly asks?: boolean | undefined;
 }
 
 /** Whether more may come than is counted: steps of a job are counted once they have their turn. */
-function mayGrow({ state, job }: RunStanding): boolean {
-  return job !== undefined && !isTerminalRun(state);
+function mayGrow({ finishedAt, job }: RunStanding): boolean {
+  return job !== undefined && finishedAt === undefined;
 }
 
 /** What has been carried out of it. Steps that wait for people or for a time are carried out by nobody. */
 export function carriedOut(run: RunStanding, paint: Paint): string {
   const counts = countsLine(run.counts, paint);
   if (counts !== '') return mayGrow(run) ? `${counts} so far` : counts;
-  if (isTerminalRun(run.state)) return run.state === 'skipped' ? 'nothing to do' : '';
+  if (run.finishedAt !== undefined) return run.state === 'skipped' ? 'nothing to do' : '';
   return 'nothing carried out yet';
 }
 

@@ -1,6 +1,6 @@
 /**
- * Runs that a fault of ours, or of what is stored, keeps from being decided on. Each is read anew, for the fault may be gone; where it is met
- * again and again it is told on the run's timeline, once for each owner, and looked at ever more rarely. What somebody asks of it, and
+ * Runs that a fault of ours, or of what is stored, keeps from being decided on. Each is read anew, for the fault may be gone; where it is
+ * met again and again it is told on the run's timeline, once for each owner, and looked at ever more rarely. What somebody asks of it, and
  * what is reported of it, has it read at once all the same. Kept with its partition: another owner begins anew.
  */
 import type { RunId } from '../base/ids.ts';

@@ -298,7 +298,7 @@ it.each(['write', 'landed'] as const)(
   },
 );
 
-it('tells on the timeline, once, that a run cannot be decided on however often it is read, and decides on it when somebody asks', async () => {
+it('tells once on the timeline that a run cannot be decided on, and decides on it when somebody asks', async () => {
   const [id, hostId, location] = [newId<'run'>(), newId<'host'>(), newLocation()];
   let faults = 0;
   let isFaulty = true;

@@ -204,7 +204,7 @@ export class RunOwner implements Service, RunOwnership, FleetListener {
     this.#noteFault(partition, held.run, error);
   }
 
-  /** Met again and again it is told on the timeline of the run. A timeline that cannot be written says nothing; the log and the metrics do. */
+  /** Met again and again it is told on the run's timeline. One that cannot be written says nothing; the log and the metrics do. */
   #noteFault(
     partition: OwnedPartition,
     { id, seq }: { readonly id: RunId; readonly seq: number },

@@ -51,7 +51,7 @@ export class StartFrames {
 }
 
 /** First in, first out; taking is a step of an index, because shifting a long array moves all of it. */
-export class StartQueue {
+class StartQueue {
   #items: QueuedStart[] = [];
   #head = 0;
   #withdrawn = 0;

@@ -158,6 +158,11 @@ it('is approved neither by whoever has begun it nor by whoever has it done again
   await asks(id);
   for (const own of [api, bob])
     expect(await answer(own, id, true)).toMatchObject({ status: 403, body: { code: 'permission-denied' } });
+  // To skip it is as good as a yes.
+  expect(await bob.post(`/api/v1/runs/${id}/skip`, { step: 'release/gate', reason: 'late' })).toMatchObject({
+    status: 403,
+    body: { code: 'permission-denied' },
+  });
   expect((await answer(ann, id, true)).status).toBe(202);
   expect((await ended(id)).state).toBe('succeeded');
 }, 120_000);

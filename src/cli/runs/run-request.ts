@@ -2,11 +2,11 @@
  * The flags of `drover run` to the request for a run. Everything that can be known here is checked here, and told at once. The rules of a
  * flag are loaded when it is given.
  */
+import type { Via } from '../../domain/placement/placement.ts';
+import type { Priority } from '../../domain/placement/queue-pick.ts';
 import type { Schemas } from '@drover/sdk';
 import { given } from '../../base/given.ts';
 import { limits } from '../../base/limits.ts';
-import { PRIORITIES } from '../../domain/placement/queue-pick.ts';
-import { VIAS } from '../../domain/placement/placement.ts';
 import { choice, duration, Faults, Inputs, number, pairs } from '../input.ts';
 import type { RolloutFlags } from './rollout-flags.ts';
 import { hostsMaxOf, targetsOf, type TargetFlags } from '../targets.ts';
@@ -92,8 +92,7 @@ export async function runRequest(command: readonly string[], flags: RunFlags): P
       prefer: flags.prefer,
       resources: flags.resources,
       strategy: flags.strategy,
-      via: choice(faults, '--via', VIAS, flags.via),
-      priority: choice(faults, '--priority', PRIORITIES, flags.priority),
+      ...(await wayOf(faults, flags)),
     }),
   };
   if (flags.maxFailed !== undefined && !(await isFailureLimit(flags.maxFailed)))
@@ -256,4 +255,18 @@ function shellLine(line: string): Partial<Schemas['RunCreate']> {
 /** Of a run that was given none. Cut, because a fault of a name that nobody gave helps nobody. */
 function nameOf(text: string): string {
   return [...text.toWellFormed().replaceAll('\0', '')].slice(0, limits.nameLengthMax / 2).join('');
+}
+
+/** What there is to choose from is loaded where somebody chooses. */
+async function wayOf(
+  faults: Faults,
+  { via, priority }: Pick<RunFlags, 'via' | 'priority'>,
+): Promise<{ readonly via?: Via | undefined; readonly priority?: Priority | undefined }> {
+  if (via === undefined && priority === undefined) return {};
+  const { VIAS } = await import('../../domain/placement/placement.ts');
+  const { PRIORITIES } = await import('../../domain/placement/queue-pick.ts');
+  return {
+    via: choice(faults, '--via', VIAS, via),
+    priority: choice(faults, '--priority', PRIORITIES, priority),
+  };
 }

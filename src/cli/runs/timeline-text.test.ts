@@ -23,7 +23,8 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'undecided',
     { faults: 5 },
-    '5 times, by a fault of the server or of what is stored: it is tried again, ever more rarely. The log of the server says what is wrong; drover runs cancel may end the run.',
+    '5 times, by a fault of the server or of what is stored: it is tried again, ever more rarely. ' +
+      'The log of the server says what is wrong; drover runs cancel may end the run.',
   ],
   ['failure-limit', { maxFailed: '3' }, 'more failed than may (3)'],
   ['failure-limit', { step: 'restart', batchMaxFailed: '10%' }, 'restart: more failed than may (10% of a batch)'],

@@ -59,7 +59,8 @@ export function checkCallTogether(
     faults.add(
       said.at,
       'job-reference-unknown',
-      `Nothing tells ${quoted(said.value)}: extract it, or leave it out. It tells ${told.join(', ')}.${meantText(nearest(said.value, told))}`,
+      `Nothing tells ${quoted(said.value)}: extract it, or leave it out. It tells ${told.join(', ')}.` +
+        meantText(nearest(said.value, told)),
     );
   }
 }

@@ -75,9 +75,11 @@ const TABLE: readonly (readonly [names: string, program: KnownProgram])[] = [
   ['sed gsed', { kind: 'filter', flags: 'nErsuz', valued: 'l', code: 'ef', permutes: true }],
   ['ssh rsh dbclient plink eval watch parallel pdsh clush ansible ansible-playbook', { kind: 'whole' }],
   [
-    'su script make gmake ninja crontab at batch cmd powershell pwsh osascript deno bun expect screen tmux gdb socat mysql mariadb sqlite3 capsh npx pnpx bunx m4 dc cmake source .',
+    'su script make gmake ninja crontab at batch cmd powershell pwsh osascript deno bun expect screen tmux gdb socat',
     { kind: 'whole' },
   ],
+  ['mysql mariadb sqlite3 capsh npx pnpx bunx m4 dc cmake source .', { kind: 'whole' }],
+  ['tini dumb-init valgrind chpst eatmydata proot sshpass autossh', { kind: 'whole' }],
   ['psql', { kind: 'whole', assignsBy: /^(?:-v|--set|--variable)$/ }],
   ['find', { kind: 'options', runs: /^-(?:files0-from|fprint.*|fls)$/, begins: /^-(?:exec|execdir|ok|okdir)$/ }],
   [
