@@ -85,7 +85,7 @@ const EMPTY_PAGES_MAX = 100;
  * DroverClientError where it would send its token in clear.
  */
 export function createClient(options: ClientOptions): DroverClient {
-  if (options.token) assertNotInClear(options);
+  if (options.token) assertToken(options.token, options);
   const client = createFetchClient<paths>({
     baseUrl: options.baseUrl,
     redirect: 'manual',
@@ -114,6 +114,17 @@ export function createClient(options: ClientOptions): DroverClient {
     },
   });
   return client;
+}
+
+/** Throws a TypeError, which repeats nothing of it, for what is no token; and `token-in-clear`. */
+function assertToken(token: string, options: Omit<ClientOptions, 'token'>): void {
+  if (!isToken(token)) throw new TypeError('The token is none: it is one line without blanks.');
+  assertNotInClear(options);
+}
+
+/** Whether it may be sent: what a header cannot hold would be repeated by whoever refuses it. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text);
 }
 
 /** A token for this address: throws `token-in-clear`. This machine hears itself alone; anybody else is reached over wires of others. */
@@ -304,7 +315,7 @@ export async function* watchRun(
   runId: string,
   watch: WatchOptions = {},
 ): AsyncGenerator<RunEvent> {
-  if (options.token) assertNotInClear(options);
+  if (options.token) assertToken(options.token, options);
   let lastId = watch.after === undefined ? undefined : String(watch.after);
   let failures = 0;
   for (;;) {

@@ -28,6 +28,7 @@ import { freePort, isRoot, SshWorld } from '../support/sshd.ts';
 const NOT_RUN: readonly (readonly [page: string, begins: string, why: string])[] = [
   ['README.md', 'npm run demo', 'the first run has it too, where it is run'],
   ['README.md', 'npm test', 'it is what runs this'],
+  ['README.md', 'npm ci', 'it would replace the packages that run this; the pages run with them'],
   ['README.md', './drover agents install', 'it would install on this machine; agent-install.test.ts does'],
   ['docs/guides/agents.md', 'drover agents install', 'needs packages and hosts; agent-install.test.ts has them'],
   ['docs/guides/agents.md', 'drover agents upgrade', 'needs packages and hosts; agent-upgrade.test.ts has them'],

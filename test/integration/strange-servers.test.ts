@@ -205,6 +205,19 @@ describe('a token', () => {
     expect(await codeOf(watchRun({ baseUrl, token: 't' }, newId()).next())).toBe(what);
   });
 
+  it('is not sent where it is none, and not repeated', async () => {
+    for (const token of ['drt_secret\nsecond', 'drt_secret second', 'drt_sécret']) {
+      const env = { DROVER_URL: 'https://127.0.0.1:1', DROVER_TOKEN: token };
+      const { code, stderr } = await runCli(['hosts', 'list', '--json'], env);
+      expect([code, JSON.parse(stderr)]).toMatchObject([
+        2,
+        { code: 'bad-input', detail: expect.stringContaining('The token is none') },
+      ]);
+      expect(stderr).not.toContain('drt_');
+      expect(() => createClient({ baseUrl: env.DROVER_URL, token })).toThrow('The token is none');
+    }
+  });
+
   it('is neither sent nor asked for by a command where it would go in clear', async () => {
     const env = { DROVER_URL: 'http://drover.invalid:7400', DROVER_TOKEN: 't' };
     const asked = await runCli(['hosts', 'list', '--json'], env);

@@ -15,7 +15,7 @@ import { checkContextName, forgetContext, LOCAL, readContexts, storeContext } fr
 import { UsageError } from '../exit.ts';
 import { ask, confirm } from '../prompt.ts';
 import { timeText } from '../render.ts';
-import { clientOptions, normalUrl, openSession, readAuthority } from './session.ts';
+import { checkToken, clientOptions, normalUrl, openSession, readAuthority } from './session.ts';
 import { plainText } from '../text-width.ts';
 
 interface LoginFlags extends AnswerFlags {
@@ -106,6 +106,7 @@ async function login(text: string, flags: LoginFlags): Promise<void> {
     throw new UsageError(
       'No token was given. An administrator makes one: drover tokens create --name YOU --role operator',
     );
+  checkToken(token);
   const self = dataOf(await createClient({ ...clientOptions({ url }), token }).GET('/api/v1/self'));
   const path = storeContext(name, { url, token, ...given({ ca: ca || undefined }) });
   await answer(

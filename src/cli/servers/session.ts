@@ -1,7 +1,7 @@
 /** Which server, with which token: the environment, what `drover login` stored, or a `drover up` on this machine. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createClient, type ClientOptions, type DroverClient } from '@drover/sdk';
+import { createClient, isToken, type ClientOptions, type DroverClient } from '@drover/sdk';
 import { given } from '../../base/given.ts';
 import { trustAuthority } from '../../base/node-trust.ts';
 import { systemWords } from '../../base/system-words.ts';
@@ -22,6 +22,7 @@ export interface Session {
 export function openSession(): Session {
   const credentials = findCredentials();
   if (credentials.ca) trustAuthority(credentials.ca);
+  if (credentials.token) checkToken(credentials.token);
   const options = { ...clientOptions(credentials), token: credentials.token };
   return {
     options,
@@ -29,6 +30,14 @@ export function openSession(): Session {
     client: createClient({ ...options, fetch: patientFetch({ kind: 'resuming' }) }),
     patient: createClient({ ...options, fetch: patientFetch({ kind: 'patient' }) }),
   };
+}
+
+/** Nothing of it is repeated: a file of several lines, read as one, may hold more than this token. */
+export function checkToken(token: string): void {
+  if (!isToken(token))
+    throw new UsageError(
+      'The token is none: it is one line without blanks (in DROVER_TOKEN, or as drover login has stored it).',
+    );
 }
 
 /** Of any client of a command: the user may say that the way to a server by plain HTTP is nobody else's. */
