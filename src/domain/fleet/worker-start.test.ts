@@ -122,6 +122,23 @@ describe('the start of a worker that counts', () => {
     expect([world.shows('next'), world.shows('copy')]).toEqual(['admitted', 'copied']);
   });
 
+  it('is let go by a server that has no link of it, though it was written later that it took one', () => {
+    const world = new World();
+    world.shows('a');
+    world.shows('a', 's2');
+    for (const id of ['s1', 's2']) world.goes(id);
+    // That the two had taken a link of it lands now, and it is dead.
+    world.starts = { ...world.starts!, heldBy: ['s1', 's2'], seenAtMs: world.now };
+    expect([world.shows('b'), world.shows('b', 's2'), world.shows('b')]).toEqual(['held', 'admitted', 'admitted']);
+  });
+
+  it('is not let go by a server that has a link of it', () => {
+    const world = new World();
+    world.shows('a');
+    expect([world.shows('b'), world.shows('b', 's2'), world.shows('b')]).toEqual(['held', 'held', 'held']);
+    expect(world.starts).toMatchObject({ current: 'a', heldBy: ['s1'] });
+  });
+
   it('is not left by whom it does not know', () => {
     const starts: WorkerStarts = { current: 'a', heldBy: ['s1'], seenAtMs: 1 };
     expect(withoutHolder(starts, { instance: 'b', serverId: 's1' }, 2)).toBe(starts);

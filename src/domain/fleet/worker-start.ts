@@ -63,9 +63,12 @@ export function judgeWorkerStart(
   // Linked anew while the other one was there.
   if (instance === current) return admitted(others, known && { ...known, isCopy: true });
   const mine = known?.instance === instance ? known : undefined;
+  // Whoever asks knows best whether it has a link of the other: that it took one may have been written after it had lost it again, and
+  // nobody would ever say so.
+  const still = isOtherHere ? starts : withoutHolder(starts, { instance: current, serverId }, nowMs);
   const refused = (isCopy: boolean) => ({
     verdict: isCopy ? ('copied' as const) : ('held' as const),
-    starts: { ...starts, rival: { instance, sinceMs: mine?.sinceMs ?? nowMs, seenAtMs: nowMs, isCopy } },
+    starts: { ...still, rival: { instance, sinceMs: mine?.sinceMs ?? nowMs, seenAtMs: nowMs, isCopy } },
   });
   if (others.length > 0 || isOtherHere)
     return refused(mine !== undefined && (mine.isCopy || nowMs - mine.sinceMs > GONE_MS));
