@@ -186,7 +186,10 @@ describe('the installer', () => {
       concurrency: 5,
       secretNames: ['DROVER_JOIN'],
     });
-    await client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: started.id } } });
+    // Nothing of it is to begin; that its host has neither an agent nor an address may have ended it already.
+    await client.POST('/api/v1/runs/{runId}/cancel', { params: { path: { runId: started.id } } }).catch((error) => {
+      if ((error as { code?: unknown }).code !== 'run-already-finished') throw error;
+    });
     // What the run would do there, by hand.
     const tokenFor = async (...hosts: HostId[]): Promise<string> => {
       const ofAll = newSecret();
