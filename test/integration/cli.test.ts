@@ -366,7 +366,7 @@ describe('secrets', () => {
 it('a run is shown with the workers of its timeline by name', async () => {
   await cli('run', '-t', 'local-1', '--', 'true');
   const { stdout } = await cli('runs', 'show', await newestRun());
-  expect(stdout).toContain(`dispatched     1 host, by worker ${hostname()}\n`);
+  expect(stdout).toContain(`  dispatched 1 host, by worker ${hostname()}\n`);
   expect(stdout).toMatch(/created +by \S+, for 1 host \(local-1\)\n/);
 });
 

@@ -87,6 +87,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'call-unreachable': 'test/integration/calls-ledger.test.ts',
   'call-broken': 'test/integration/calls-ledger.test.ts',
   'worker-restarted': 'test/integration/calls-ledger.test.ts',
+  'sql-failed': 'test/integration/calls-postgres.test.ts',
+  'commit-unknown': 'test/integration/calls-postgres.test.ts',
+  'output-absent': 'src/domain/run/absent-outputs.test.ts',
 };
 
 it('every reason of docs/ERRORS.md for not beginning on a host is tried here, or says where', () => {
