@@ -158,7 +158,10 @@ it("stay with their agents while the partition may be somebody else's", async ()
 /** A run that is over, with one host and its first attempt. */
 function endedRun(id: RunId): RunSeed {
   return {
-    run: { id, name: 'ended', state: 'succeeded', round: 1, seq: 3, counts: { ...emptyCounts(), succeeded: 1 } },
+    run: {
+      ...{ id, name: 'ended', createdBy: { id: 'ann' }, state: 'succeeded' },
+      ...{ round: 1, seq: 3, counts: { ...emptyCounts(), succeeded: 1 } },
+    },
     tasks: [{ task: 0, spec: newRunSpec(new Simulation(1), true), state: 'succeeded', subjects: [] }],
     executions: [
       {

@@ -50,7 +50,7 @@ export class PageShell {
   readonly #running: { readonly pid: number; readonly name: string }[] = [];
   #count = 0;
   #isDone = false;
-  #up: { readonly url: string; readonly token: string } | undefined;
+  #up: { readonly url: string; readonly token: string; readonly ca: string | undefined } | undefined;
 
   constructor(env: Readonly<Record<string, string>> = {}) {
     this.home = mkdtempSync(join(tmpdir(), 'drover-page-'));
@@ -108,8 +108,9 @@ export class PageShell {
 
   /** The reader copies what `up` printed; as from its default folder, where commands find it by themselves. */
   async findUp(): Promise<void> {
-    const { url, token } = this.#up!;
+    const { url, token, ca } = this.#up!;
     this.standsFor.set('drt_…', token);
+    if (ca) this.standsFor.set('DROVER_CA=…', `DROVER_CA=${ca}`);
     for (const example of ['https://127.0.0.1:7400', 'https://drover.example:7400']) this.standsFor.set(example, url);
     await this.#type(`export DROVER_URL=${url} DROVER_TOKEN=${token}`);
   }
@@ -162,8 +163,8 @@ export class PageShell {
       return READY[role].test(said());
     });
     const stdout = readFileSync(`${typed}.out`, 'utf8');
-    const [, url, token] = /DROVER_URL=(\S+) DROVER_TOKEN=(\S+)/.exec(stdout) ?? [];
-    if (url && token) this.#up = { url, token };
+    const [, url, token, ca] = /DROVER_URL=(\S+) DROVER_TOKEN=(\S+)(?: DROVER_CA=(\S+))?/.exec(stdout) ?? [];
+    if (url && token) this.#up = { url, token, ca };
     return { code: 0, stdout, stderr: readFileSync(`${typed}.err`, 'utf8') };
   }
 
