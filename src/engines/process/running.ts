@@ -289,7 +289,7 @@ function endOf(
             outcome: { kind: 'unknown', reason: 'status-unknown' },
             detail:
               ending === 'unbegun'
-                ? 'Its supervisor was killed before the script began: nothing of it ran.'
+                ? 'Its supervisor was killed, or its control group removed, before the script began: nothing of it ran.'
                 : 'The process is gone, and nobody saw how it ended.',
           };
   }

@@ -15,9 +15,8 @@ import { UNBEGUN, type Launch } from './supervised-launch.ts';
 
 /**
  * $1 folder, $2 soft limit of core files (as it is when empty), $3 control group (none when empty), then the argument vector.
- * The leader is a foreground subshell: a
- * background one would get /dev/null as input and ignore INT and QUIT for good. A script may be given any variable, so what is read here
- * has names that no variable and none that is held can have.
+ * The leader is a foreground subshell: a background one would get /dev/null as input and ignore INT and QUIT for good. A script may be
+ * given any variable, so what is read here has names that no variable and none that is held can have.
  */
 const SUPERVISOR = `(
 read -r __drover_0p __drover_0x </proc/self/stat

@@ -1,9 +1,9 @@
 /** The request of a call with everything filled in, and what becomes of it when it is sent on to another place. Pure. */
 import { callLimits } from '../../../base/call-limits.ts';
-import { DroverError } from '../../../base/errors.ts';
 import { given } from '../../../base/given.ts';
-import { filledCallText, isLate, secretsIn, type CallPart, type CallText } from '../../../domain/work/call-text.ts';
+import { filledCallText, isLate, secretsIn, type CallText } from '../../../domain/work/call-text.ts';
 import { bodyForm, httpUrlFault, LATE_HERE, UNFIT_FOR_HEADER, type HttpWork } from '../../../domain/work/http.ts';
+import { unfitCall, valuesOfOrder, type ValueOf } from '../call-values.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -28,19 +28,13 @@ interface Body {
 
 /** Throws `bad-input`, whose detail repeats no value: it may be a secret, or what a host has told. */
 export function requestOf(work: HttpWork, secrets: Readonly<Record<string, string>>): HttpRequest {
-  const valueOf = (part: Exclude<CallPart, string>): string => {
-    if ('value' in part) return part.value;
-    if ('step' in part) throw refused(`The order does not say what ${part.step} told as ${part.output}`);
-    const value = Object.hasOwn(secrets, part.secret) ? secrets[part.secret] : undefined;
-    if (value === undefined) throw refused(`The order has no secret ${part.secret}`);
-    return value;
-  };
+  const valueOf = valuesOfOrder(secrets);
   const headers = Object.entries(work.headers).map(([name, text]) => {
     const value = filledCallText(text, 'plain', valueOf);
     if (UNFIT_FOR_HEADER.test(value))
-      throw refused(`The header ${name} would hold a character that no header can, such as a line end`);
+      throw unfitCall(`The header ${name} would hold a character that no header can, such as a line end`);
     if (name.length + Buffer.byteLength(value) > callLimits.callHeaderBytesMax)
-      throw refused(`The header ${name} would have more than ${callLimits.callHeaderBytesMax} bytes`);
+      throw unfitCall(`The header ${name} would have more than ${callLimits.callHeaderBytesMax} bytes`);
     return { name, value, isSecret: isSecret(text) || OF_ONE_ORIGIN.includes(name.toLowerCase()) };
   });
   const body = bodyOf(work, valueOf);
@@ -104,19 +98,17 @@ function isSecret(text: CallText): boolean {
   return secretsIn(text).length > 0;
 }
 
-type ValueOf = (part: Exclude<CallPart, string>) => string;
-
 function urlOf(text: CallText, valueOf: ValueOf): URL {
   const filled = filledCallText(text, 'url', valueOf);
   const wrong = httpUrlFault(filled);
-  if (wrong !== undefined) throw refused(`The URL ${wrong}`);
+  if (wrong !== undefined) throw unfitCall(`The URL ${wrong}`);
   if (filled.length > callLimits.callUrlLengthMax)
-    throw refused(`The URL would have more than ${callLimits.callUrlLengthMax} characters`);
+    throw unfitCall(`The URL would have more than ${callLimits.callUrlLengthMax} characters`);
   const url = new URL(filled);
   // `..` leads up in whatever form it is written.
   const meant = text.some(isLate) ? new URL(filledCallText(text, 'url', LATE_HERE)) : url;
   if (partsOf(url) !== partsOf(meant))
-    throw refused('A part of the URL would lead up, out of the folder that the job names');
+    throw unfitCall('A part of the URL would lead up, out of the folder that the job names');
   return url;
 }
 
@@ -128,10 +120,6 @@ function bodyOf(work: HttpWork, valueOf: ValueOf): Body | undefined {
   if (!work.body) return undefined;
   const bytes = Buffer.from(filledCallText(work.body.text, bodyForm(work), valueOf));
   if (bytes.length > callLimits.callBodyBytesMax)
-    throw refused(`The body would have more than ${callLimits.callBodyBytesMax} bytes`);
+    throw unfitCall(`The body would have more than ${callLimits.callBodyBytesMax} bytes`);
   return { bytes, isSecret: isSecret(work.body.text) };
-}
-
-function refused(what: string): DroverError {
-  return new DroverError('bad-input', { detail: `${what}.` });
 }
